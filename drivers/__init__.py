@@ -22,7 +22,9 @@ def load(name: str) -> ModuleType:
         module = import_module(path)
     except ModuleNotFoundError as error:
         if error.name and path.startswith(error.name):
-            raise LookupError(f"no driver {name!r}: use one of {', '.join(BUILT_IN)}, or a dotted module") from error
+            raise LookupError(
+                f"no driver {name!r}: use one of {', '.join(BUILT_IN)}, or a dotted module"
+            ) from error
         raise
     for needed in ("Settings", "open"):
         if not hasattr(module, needed):

@@ -125,13 +125,15 @@ class Segment:
 
 
 class Accepted:
-    """The network took the segment. carrier_id: its id verbatim, "" when it gave none."""
+    """The network took the segment. carrier_id: its id verbatim, "" when it gave none; key: its canonical form
+    (lower case, no leading zeros), under which a receipt finds it."""
 
-    __slots__ = ("carrier_id", "segment")
+    __slots__ = ("carrier_id", "key", "segment")
 
-    def __init__(self, segment: Segment, carrier_id: str) -> None:
+    def __init__(self, segment: Segment, carrier_id: str, key: str) -> None:
         self.segment = segment
         self.carrier_id = carrier_id
+        self.key = key
 
 
 class Refused:
@@ -169,17 +171,20 @@ class Doubtful:
 class Receipt:
     """What became of a segment, from the network.
 
-    carrier_id: verbatim. state: what it states; final: whether that ends the matter for this carrier.
-    recipient: the handset's canonical address, "" if unknown: the second key of the match. code: the
+    carrier_id: verbatim. keys: the canonical forms under which its segment may stand, the likeliest first
+    (the same number in another base). state: what it states; final: whether that ends the matter for this
+    carrier. recipient: the handset's canonical address, "" if unknown: the second key of the match. code: the
     network's error code as written, "" if none. done_at: the network's own time, Unix seconds, or 0.
-    raw: the receipt as it came, for trace and orphans.
+    raw: the receipt as it came, for trace and orphans. matched: set by the gateway to the index in keys that
+    found the message, -1 for none: a driver may learn from it once emit is done.
     """
 
-    __slots__ = ("carrier_id", "code", "done_at", "final", "raw", "recipient", "state")
+    __slots__ = ("carrier_id", "code", "done_at", "final", "keys", "matched", "raw", "recipient", "state")
 
     def __init__(
         self,
         carrier_id: str,
+        keys: Sequence[str],
         state: MessageState,
         final: bool,
         recipient: str,
@@ -188,6 +193,8 @@ class Receipt:
         raw: bytes,
     ) -> None:
         self.carrier_id = carrier_id
+        self.keys = keys
+        self.matched = -1
         self.state = state
         self.final = final
         self.recipient = recipient
@@ -275,9 +282,13 @@ class Bearer(Protocol):
     drain()    takes no more (credit() is 0 from now on), waits for the answers outstanding, at most `seconds`,
                and leaves politely (unbind). run() is cancelled after it.
     reset()    closes the link and opens it anew (the operator's `link reset`).
+
+    takes_whole: a long text is given as one segment without a header (the carrier cuts it: message_payload),
+    instead of one segment a part.
     """
 
     name: str
+    takes_whole: bool
 
     def credit(self) -> int: ...
 

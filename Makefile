@@ -1,0 +1,77 @@
+# One command: `make test`. Everything it needs it brings, without root and without touching the machine:
+# Python packages into .venv, the programs that tests talk to into .cache (CHAPPE_SKIP_PEERS=1 does without them).
+# Paths are relative throughout, so that the repository may lie in a folder whose name has spaces.
+
+PYTHON ?= python3
+FUZZ_SECONDS ?= 60
+BIN := .venv/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check -qq
+STAMP := .venv/.installed
+SHELL := /bin/sh
+
+# $(call step,what it is,command): one line when it goes well, all it said when it does not.
+step = @printf '%s ' '$(1):'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; printf '%s\n' "$$said"; exit 1; }
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+install: $(STAMP)  ## .venv with Chappe (editable) and its tools
+
+run: $(STAMP)  ## a gateway against simulated peers: the whole story of a message
+	@$(BIN)/chappe demo
+
+test: $(STAMP) test-deps lint  ## lint, types, arrows and every test, real peers included (under 8 minutes)
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(STAMP)  ## ruff, mypy --strict, import-linter
+	$(call step,ruff check,$(PY) -m ruff check -q .)
+	$(call step,ruff format,$(PY) -m ruff format -q --check .)
+	$(call step,mypy,$(PY) -m mypy --strict)
+	$(call step,mypy (tests/peers),MYPYPATH=tests $(PY) -m mypy --strict --explicit-package-bases tests/conftest.py)
+	$(call step,import arrows,$(BIN)/lint-imports)
+
+format: $(STAMP)  ## ruff's formatter and its safe fixes, in place
+	@$(PY) -m ruff format -q . && $(PY) -m ruff check -q --fix .
+
+test-deps:  ## Kannel, mosquitto, npm smpp and smppload, into .cache
+	@$(PYTHON) tests/peers/install.py
+
+bench: $(STAMP) test-deps  ## the measured figures, a few minutes
+	@$(PY) bench/run.py $(ARGS)
+
+bench-long: $(STAMP) test-deps  ## the same with a million messages, and the long curves
+	@$(PY) bench/run.py --long $(ARGS)
+
+soak: $(STAMP) test-deps  ## hours of traffic with failures, watching memory and counts
+	@$(PY) bench/soak.py $(ARGS)
+
+fuzz: $(STAMP)  ## each tests/fuzz/fuzz_*.py for FUZZ_SECONDS (60)
+	@$(PIP) install -e '.[fuzz]'
+	@for target in tests/fuzz/fuzz_*.py; do \
+	    echo "$$target, $(FUZZ_SECONDS) s"; $(PY) "$$target" -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+dist: $(STAMP)  ## sdist and wheel into dist/
+	@$(PIP) install build && $(PY) -m build -q && ls dist
+
+clean:  ## removes what was built, measured and cached; .venv and .cache too
+	@rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	    .import_linter_cache bench/smppload
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian's python3 without python3-venv has venv but no ensurepip: its pip then installs a pip into the new .venv.
+$(PY):
+	@echo 'install: .venv'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo '$(PYTHON) is not Python 3.11 or later: make PYTHON=/path/to/python3.11 …'; exit 1; }
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv --without-pip .venv \
+	    && $(PYTHON) -m pip --python $(PY) -qq install pip; } \
+	    || { rm -rf .venv; echo 'No .venv: install python3-venv or python3-pip (apt-get install python3-venv)'; exit 1; }
+
+$(STAMP): pyproject.toml | $(PY)
+	@echo 'install: packages'
+	@$(PIP) install -e '.[test]'
+	@touch $(STAMP)
+
+.PHONY: help install run test lint format test-deps bench bench-long soak fuzz dist clean

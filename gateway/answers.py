@@ -1,0 +1,57 @@
+"""What an application is answered: command_status numbers that are ours to give, and their words.
+
+The numbers are SMPP's (3.4 §5.1.3) and our vendor range 0x0401 to 0x0408; HTTP and MQTT say the same words.
+Kept apart from the protocol, since intake and rules know no SMPP.
+"""
+
+from __future__ import annotations
+
+from gateway.lifecycle import State
+
+__all__ = ["Answer", "error_code"]
+
+OK = 0x0000
+MESSAGE_LENGTH = 0x0001
+SYSTEM_ERROR = 0x0008
+BAD_SOURCE = 0x000A
+BAD_DESTINATION = 0x000B
+QUEUE_FULL = 0x0014
+BAD_SERVICE_TYPE = 0x0015
+BAD_ESM_CLASS = 0x0043
+BAD_SCHEDULE = 0x0061
+BAD_VALIDITY = 0x0062
+BAD_DATA_CODING = 0x0104
+THROTTLED = 0x0058
+BAD_REPLACE_FLAG = 0x0045
+OPTED_OUT = 0x0401
+WOULD_EXPIRE = 0x0402
+FREQUENCY_CAP = 0x0403
+QUOTA_SPENT = 0x0404
+MENTION_MISSING = 0x0405
+NO_CONSENT = 0x0406
+NO_ROUTE = 0x0407
+REFERENCE_REUSED = 0x0408
+
+
+class Answer:
+    """The answer to one submission. status: 0 is accepted, and then message_id is its id. text: in words, for
+    additional_status_info_text and logs. deferred: Unix ms until which a rule postponed it, or 0."""
+
+    __slots__ = ("deferred", "message_id", "status", "text")
+
+    def __init__(self, status: int, message_id: int = 0, text: str = "", deferred: int = 0) -> None:
+        self.status = status
+        self.message_id = message_id
+        self.text = text
+        self.deferred = deferred
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status:#x}, {self.message_id}, {self.text!r})"
+
+
+def error_code(state: State, error: str) -> bytes:
+    """The three characters of `err:` in a receipt: the carrier's code, or the last three hex digits of ours."""
+    if not error:
+        return b"000" if state is State.DELIVERED else b"255"
+    code = error.encode("ascii", "replace")[-3:]
+    return code.rjust(3, b"0")

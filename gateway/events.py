@@ -1,0 +1,83 @@
+"""The facts: what the bus carries, stated only after they are durable. Nothing here is a command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.model import Change, Mo
+
+__all__ = ["AccountMoved", "AlarmMoved", "Event", "LinkMoved", "Moved", "Replied", "StoreMoved"]
+
+
+class Moved:
+    """A batch of messages changed state: one event a batch, whatever its size."""
+
+    __slots__ = ("at", "changes")
+
+    def __init__(self, changes: Sequence[Change], at: int) -> None:
+        self.changes = changes
+        self.at = at
+
+
+class LinkMoved:
+    """A bearer opened or closed, was enabled or disabled, paused or went on."""
+
+    __slots__ = ("at", "bearer", "detail", "reason", "up")
+
+    def __init__(self, bearer: str, up: bool, reason: str, detail: str, at: int) -> None:
+        self.bearer = bearer
+        self.up = up
+        self.reason = reason
+        self.detail = detail
+        self.at = at
+
+
+class AccountMoved:
+    """An application bound or went away. binds: how many it has now."""
+
+    __slots__ = ("account", "address", "at", "binds", "bound", "reason")
+
+    def __init__(self, account: str, bound: bool, binds: int, address: str, reason: str, at: int) -> None:
+        self.account = account
+        self.bound = bound
+        self.binds = binds
+        self.address = address
+        self.reason = reason
+        self.at = at
+
+
+class Replied:
+    """Handsets wrote to us."""
+
+    __slots__ = ("at", "mos")
+
+    def __init__(self, mos: Sequence[Mo], at: int) -> None:
+        self.mos = mos
+        self.at = at
+
+
+class StoreMoved:
+    """The store stopped or resumed taking writes."""
+
+    __slots__ = ("at", "well", "why")
+
+    def __init__(self, well: bool, why: str, at: int) -> None:
+        self.well = well
+        self.why = why
+        self.at = at
+
+
+class AlarmMoved:
+    """Something an operator should know: raised with a cause, or cleared. id: one per thing, kept short."""
+
+    __slots__ = ("at", "id", "raised", "severity", "text")
+
+    def __init__(self, id: str, raised: bool, severity: str, text: str, at: int) -> None:  # noqa: A002 - the topic's word
+        self.id = id
+        self.raised = raised
+        self.severity = severity
+        self.text = text
+        self.at = at
+
+
+Event = Moved | LinkMoved | AccountMoved | Replied | StoreMoved | AlarmMoved

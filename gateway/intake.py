@@ -1,0 +1,204 @@
+"""MT in: a batch of submissions is judged, stored, and answered once it is on disk.
+
+Order of the questions: can we take anything at all (store, room, drain); is the account too fast; is it the
+same message again; is there a road; what do the rules say. What may leave at once is stored as INFLIGHT in
+the same write, so that a message's way in costs one commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from gateway import answers
+from gateway.accounts import Account
+from gateway.answers import Answer
+from gateway.dispatch import Dispatcher
+from gateway.ledger import Ledger
+from gateway.lifecycle import Cause, State
+from gateway.model import Message
+from gateway.queue import ActiveQueue
+from gateway.references import References
+from gateway.rules import Rulebook
+from gateway.rules.rule import Action, Verdict
+from gateway.stores.store import StoreError
+from gateway.throttle import SlidingSecond
+
+__all__ = ["Intake", "Submitted"]
+
+_STATE_CAUSE = {Action.POSTPONE: Cause.POSTPONE, Action.HOLD: Cause.HOLD}
+
+
+class Submitted:
+    """A batch under way: one answer for each message, to be given when `durable` is done (None: at once).
+
+    If it fails, settle() has turned every positive answer into ESME_RSYSERR.
+    """
+
+    __slots__ = ("answers", "durable")
+
+    def __init__(self, batch: list[Answer], durable: asyncio.Future[None] | None) -> None:
+        self.answers = batch
+        self.durable = durable
+
+
+class Intake:
+    """See the module. closed: why nothing is taken now ("" when it is), for shutting down and full disks."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        queue: ActiveQueue,
+        dispatcher: Dispatcher,
+        rules: Rulebook,
+        references: References,
+        max_waiting: int,
+    ) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._references = references
+        self._rates: dict[str, SlidingSecond] = {}
+        self._newest: asyncio.Future[None] | None = None
+        self.rules = rules
+        self.max_waiting = max_waiting
+        self.closed: Callable[[], tuple[int, str] | None] = lambda: None
+
+    def submit(self, account: Account, messages: Sequence[Message]) -> Submitted:
+        """Take messages in state NEW, their ids still 0. The caller has checked what its protocol can tell."""
+        now_ms = self._ledger.clock.wall_ms()
+        refused = self._shut()
+        if refused is not None:
+            return Submitted([Answer(*refused) for _ in messages], None)
+        ids = self._ledger.ids.take(len(messages), now_ms)
+        known = self._known(account, messages, now_ms)
+        batch: list[Answer] = []
+        taken: list[Message] = []
+        free = self._allowance(account)
+        match = self._dispatcher.router.match
+        judge = self.rules.judge
+        repeated = False
+        for m, message_id in zip(messages, ids, strict=True):
+            if known and m.reference in known:
+                batch.append(self._again(m, *known[m.reference]))
+                repeated = True
+                continue
+            free -= m.parts
+            if free < 0:
+                free += m.parts
+                text = f"account {account.name} may send {account.rate:g} segments a second"
+                batch.append(Answer(answers.THROTTLED, 0, text))
+                continue
+            route = match(m.account, m.kind, m.source, m.destination)
+            if route is None:
+                batch.append(Answer(answers.NO_ROUTE, 0, "no route takes this recipient and kind"))
+                continue
+            m.id = message_id
+            m.route = route.name
+            verdict = judge(m, account, now_ms)
+            if verdict is not None and verdict.action is Action.REFUSE:
+                batch.append(Answer(verdict.status, 0, f"{verdict.rule}: {verdict.reason}"))
+                continue
+            batch.append(self._place(m, verdict, now_ms))
+            taken.append(m)
+            if m.reference:
+                self._references.add(m)
+                known[m.reference] = (m.id, True)
+        self._spend(account, taken)
+        if not taken:
+            return Submitted(batch, self._newest if repeated else None)
+        return Submitted(batch, self._store(taken, batch, now_ms))
+
+    # ── may anything come in ─────────────────────────────────────────────────────────────────────────────
+    def _shut(self) -> tuple[int, int, str] | None:
+        sick = self._ledger.store.sick
+        if sick:
+            return answers.SYSTEM_ERROR, 0, f"the store cannot write ({sick}): try again"
+        closed = self.closed()
+        if closed is not None:
+            return closed[0], 0, closed[1]
+        if self._queue.count >= self.max_waiting:
+            return answers.QUEUE_FULL, 0, f"{self._queue.count} messages wait already (store.max_waiting)"
+        return None
+
+    def _allowance(self, account: Account) -> int:
+        rate = self._rates.get(account.name)
+        limit = max(1, int(account.rate))
+        if rate is None:
+            rate = self._rates[account.name] = SlidingSecond(
+                limit, 1.0 if account.rate >= 1 else 1 / account.rate
+            )
+        rate.limit = limit
+        return rate.free(self._ledger.clock.now())
+
+    def _spend(self, account: Account, taken: Sequence[Message]) -> None:
+        segments = sum(m.parts for m in taken)
+        if segments:
+            self._rates[account.name].take(segments, self._ledger.clock.now())
+
+    # ── the same again ───────────────────────────────────────────────────────────────────────────────────
+    def _known(
+        self, account: Account, messages: Sequence[Message], now_ms: int
+    ) -> dict[str, tuple[int, bool]]:
+        with_reference = [m for m in messages if m.reference]
+        return self._references.find(account.name, with_reference, now_ms) if with_reference else {}
+
+    def _again(self, m: Message, first: int, same: bool) -> Answer:
+        if same:
+            return Answer(answers.OK, first, "the same reference again: this is the first message's id")
+        text = f"reference {m.reference!r} was used for another recipient or text by message {first}"
+        return Answer(answers.REFERENCE_REUSED, 0, text)
+
+    # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
+    def _place(self, m: Message, verdict: Verdict | None, now_ms: int) -> Answer:
+        """Where a message that we take begins, unless it may leave at once."""
+        if verdict is not None:
+            m.reason = f"{verdict.rule}: {verdict.reason}"
+            m.due = verdict.until or now_ms
+            m.advance(_STATE_CAUSE[verdict.action])
+            return Answer(answers.OK, m.id, m.reason, verdict.until)
+        if m.due > now_ms:
+            m.reason = "scheduled"
+            m.advance(Cause.POSTPONE)
+        return Answer(answers.OK, m.id)
+
+    def _store(self, taken: list[Message], batch: list[Answer], now_ms: int) -> asyncio.Future[None]:
+        fresh = [m for m in taken if m.state is State.NEW]
+        leaving = self._dispatcher.reserve(fresh) if fresh else []
+        for m in fresh:
+            if m.state is State.NEW:
+                m.due = now_ms
+                m.advance(Cause.ADMIT)
+        done = self._newest = self._ledger.store.admit(taken)
+
+        def durable(future: asyncio.Future[None]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if future.cancelled() or error is not None:
+                self._undo(taken, leaving, batch, error)
+                return
+            self._ledger.admitted(taken)
+            if len(leaving) < len(taken):
+                self._queue.offer((m for m in taken if m.state is not State.INFLIGHT), now_ms)
+            self._dispatcher.admitted(leaving, durable=True)
+            if len(leaving) < len(taken):
+                self._dispatcher.pump_all()
+
+        done.add_done_callback(durable)
+        return done
+
+    def _undo(
+        self,
+        taken: Sequence[Message],
+        leaving: Sequence[Message],
+        batch: list[Answer],
+        error: BaseException | None,
+    ) -> None:
+        """Nothing of it is on disk: say so, free the room and the references."""
+        self._dispatcher.admitted(leaving, durable=False)
+        for m in taken:
+            if m.reference:
+                self._references.drop(m)
+        text = str(error) if isinstance(error, StoreError) else "the store is closing"
+        for answer in batch:
+            if answer.status == answers.OK:
+                answer.status, answer.message_id, answer.text = answers.SYSTEM_ERROR, 0, text

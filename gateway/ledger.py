@@ -1,0 +1,113 @@
+"""Makes changes of state durable, then tells everybody: the bus, and the outbox of the application.
+
+Every owner of a transition (intake, dispatch, receipts, sweeper, mo, control) goes through here, so that the
+order "disk first, then the world" is written once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from gateway.bus import Bus
+from gateway.clock import Clock
+from gateway.events import Moved
+from gateway.lifecycle import FINAL, Cause, State
+from gateway.model import Change, Message, MessageIds, Note
+from gateway.outbox import Outbox, receipt_note
+from gateway.stores.store import Store
+
+__all__ = ["Ledger", "Tally"]
+
+
+_ADMITTED = {
+    State.INFLIGHT: Cause.ADMIT_AT_ONCE,
+    State.SCHEDULED: Cause.POSTPONE,
+    State.HELD: Cause.HOLD,
+}
+
+
+class Tally:
+    """Counts since the start, by what happened: (cause, kind, account, bearer) -> messages. Bounded by names."""
+
+    __slots__ = ("counts", "started_at")
+
+    def __init__(self, started_at: int) -> None:
+        self.started_at = started_at
+        self.counts: dict[tuple[int, int, str, str], int] = {}
+
+    def add(self, changes: Sequence[Change]) -> None:
+        counts = self.counts
+        for message, _, cause in changes:
+            key = (cause, message.kind, message.account, message.bearer)
+            counts[key] = counts.get(key, 0) + 1
+
+
+class Ledger:
+    """See the module."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        outbox: Outbox,
+        ids: MessageIds,
+        clock: Clock,
+        late_receipts: bool = False,
+    ) -> None:
+        self.late_receipts = late_receipts
+        self.store = store
+        self.bus = bus
+        self.outbox = outbox
+        self.ids = ids
+        self.clock = clock
+        self.tally = Tally(clock.wall_ms())
+
+    def settle(
+        self,
+        changes: Sequence[Change],
+        notes: Sequence[Note] = (),
+        then: Callable[[], None] | None = None,
+    ) -> asyncio.Future[None]:
+        """Write changes, and what is owed for them; once durable publish, push the notes, and call `then`."""
+        done = self.store.apply(changes, notes)
+
+        def durable(future: asyncio.Future[None]) -> None:
+            if future.cancelled() or future.exception() is not None:
+                return  # a refused row: the store has said so; its sender keeps what it had
+            self.publish(changes)
+            if notes:
+                self.outbox.push(notes)
+            if then is not None:
+                then()
+
+        done.add_done_callback(durable)
+        return done
+
+    def admitted(self, messages: Sequence[Message]) -> None:
+        """New messages are durable: count and publish them as changes from NEW."""
+        self.publish([(m, State.NEW, _ADMITTED.get(m.state, Cause.ADMIT)) for m in messages])
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        self.tally.add(changes)
+        if self.bus.watched:
+            self.bus.publish(Moved(changes, self.clock.wall_ms()))
+
+    def owe(self, changes: Sequence[Change]) -> list[Note]:
+        """The receipts that these changes owe to applications: one for each message that has just ended.
+
+        A verdict that corrects UNKNOWN was told already: it is told again only with late_receipts.
+        """
+        now = self.clock.wall_ms()
+        notes = []
+        for message, before, _ in changes:
+            if message.state in FINAL and (before is not State.UNKNOWN or self.late_receipts):
+                message.done_at = message.done_at or now
+                note = receipt_note(message, self.ids, now)
+                if note is not None:
+                    notes.append(note)
+        return notes
+
+    def end(self, changes: Sequence[Change], then: Callable[[], None] | None = None) -> asyncio.Future[None]:
+        """Settle changes that may have ended messages, with the receipts that they owe."""
+        return self.settle(changes, self.owe(changes), then)

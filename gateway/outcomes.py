@@ -1,0 +1,272 @@
+"""What bearers answer, turned into changes of state: accepted, refused with a remedy, unsent, in doubt.
+
+A refusal's remedy says what helps (drivers know their network's codes); this module says what that means for
+the message. A text of several segments is decided when all its answers are in, by the worst of them. A
+message in doubt goes by its account's on_doubt. SLOW_DOWN and UNSENT burn no try and keep the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from drivers.bearer import Accepted, Doubtful, Refused, Remedy, Unsent
+from gateway.correlation import Correlation
+from gateway.doubts import Doubts
+from gateway.ledger import Ledger
+from gateway.lifecycle import Cause, State
+from gateway.model import Change, Message
+from gateway.queue import ActiveQueue
+from gateway.road import Aside, LongSend, Road
+from gateway.routing import Router
+
+__all__ = ["Early", "Outcome", "Outcomes"]
+
+Outcome = Accepted | Refused | Unsent | Doubtful
+Early = Callable[[str, str, Message, int, list[Change]], None]
+"""Receipts.accepted: settles a receipt that came before this response."""
+
+UNSENT, SLOW_DOWN, RETRY, NEXT_ROUTE, DOUBT, GIVE_UP = range(1, 7)
+_RANK = {
+    Remedy.SLOW_DOWN: SLOW_DOWN,
+    Remedy.RETRY: RETRY,
+    Remedy.NEXT_ROUTE: NEXT_ROUTE,
+    Remedy.GIVE_UP: GIVE_UP,
+}
+_FIRST_AGAIN = frozenset({Cause.GIVE_BACK, Cause.DOUBT_RESEND})
+
+
+class Outcomes:
+    """See the module. long: messages of several segments under way. aside: those not every bearer may take."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        queue: ActiveQueue,
+        router: Router,
+        correlation: Correlation,
+        doubts: Doubts,
+        draw: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._clock = ledger.clock
+        self._correlation = correlation
+        self._draw = draw
+        self.router = router
+        self.doubts = doubts
+        self.roads: dict[str, Road] = {}
+        self.long: dict[int, LongSend] = {}
+        self.aside: list[Aside] = []
+        self.early: Early | None = None
+
+    # ── answers ──────────────────────────────────────────────────────────────────────────────────────────
+    def answered(self, road: Road, outcomes: Iterable[Outcome]) -> None:
+        """What a bearer says became of the segments that it was given."""
+        now_ms = self._clock.wall_ms()
+        changes: list[Change] = []
+        back: list[Change] = []
+        for outcome in outcomes:
+            segment = outcome.segment
+            road.unanswered.discard(segment)
+            m = segment.context
+            assert isinstance(m, Message)
+            if type(outcome) is Accepted:
+                self._accepted(road, outcome, m, now_ms, changes)
+                continue
+            assert not isinstance(outcome, Accepted)
+            rank, code, text = self._judge(road, outcome)
+            if segment.part >= 0:
+                if not self._part_failed(m, segment.part, rank, code, text):
+                    continue
+                worst = self.long.pop(m.id)
+                rank, code, text = worst.worst, worst.code, worst.text
+            self._failed(road, m, rank, code, text, back)
+        if changes:
+            _ = self._ledger.end(changes)
+        if back:
+            self.settle(back)
+
+    def _accepted(
+        self, road: Road, outcome: Accepted, m: Message, now_ms: int, changes: list[Change]
+    ) -> None:
+        road.accepted += 1
+        segment = outcome.segment
+        if outcome.key:
+            self._correlation.add(road.name, outcome.key, m, segment.part)
+        if segment.part < 0:
+            if m.state is State.INFLIGHT:
+                m.carrier_id = outcome.carrier_id
+                m.sent_at = now_ms
+                m.error = m.reason = ""
+                changes.append(m.advance(Cause.ACCEPT))
+                self.doubts.settled(m)
+        else:
+            assert m.part_states is not None
+            part = m.part_states[segment.part]
+            part.state, part.carrier_id, part.sent_at = State.ENROUTE, outcome.carrier_id, now_ms
+            _ = self._ledger.store.part(m, segment.part)
+            self._part_answered(road, m, now_ms, changes)
+        if self.early is not None and outcome.key:
+            self.early(road.name, outcome.key, m, segment.part, changes)
+
+    def _part_answered(self, road: Road, m: Message, now_ms: int, changes: list[Change]) -> None:
+        long = self.long.get(m.id)
+        if long is None:
+            return
+        long.missing -= 1
+        if long.missing:
+            return
+        del self.long[m.id]
+        if not long.worst:
+            m.sent_at = now_ms
+            if m.state is State.INFLIGHT:
+                changes.append(m.advance(Cause.ACCEPT))
+            return
+        back: list[Change] = []
+        self._failed(road, m, long.worst, long.code, long.text, back)
+        self.settle(back)
+
+    def _part_failed(self, m: Message, index: int, rank: int, code: int, text: str) -> bool:
+        """Note a part's failure; whether it was the last answer missing, so that the whole is decided now."""
+        assert m.part_states is not None
+        part = m.part_states[index]
+        part.state = State.QUEUED
+        part.error = str(code) if code else ""
+        long = self.long.get(m.id)
+        if long is None:
+            return False
+        if rank > long.worst:
+            long.worst, long.code, long.text = rank, code, text
+        long.missing -= 1
+        return long.missing == 0
+
+    def _judge(self, road: Road, outcome: Refused | Unsent | Doubtful) -> tuple[int, int, str]:
+        if type(outcome) is Refused:
+            road.refused += 1
+            if outcome.remedy is Remedy.SLOW_DOWN:
+                road.adaptive.complain(self._clock.now())
+                road.throttle.set_rate(road.adaptive.rate)
+            return _RANK[outcome.remedy], outcome.code, outcome.text
+        if type(outcome) is Doubtful:
+            road.doubtful += 1
+            return DOUBT, 0, outcome.reason
+        assert type(outcome) is Unsent
+        return UNSENT, 0, outcome.reason
+
+    def _failed(self, road: Road, m: Message, rank: int, code: int, text: str, changes: list[Change]) -> None:
+        if m.state is not State.INFLIGHT:
+            return  # a receipt has settled it meanwhile
+        m.error = str(code) if code else m.error
+        m.reason = text
+        half_sent = half_sent_of(m)
+        if rank in (UNSENT, SLOW_DOWN):
+            m.tries -= 1
+            changes.append(m.advance(Cause.GIVE_BACK))
+        elif rank == DOUBT:
+            self._in_doubt(m, text, changes)
+        elif rank == GIVE_UP:
+            changes.append(m.advance(Cause.REFUSE))
+        elif m.tries >= road.tries:
+            changes.append(m.advance(Cause.EXHAUST))
+        elif rank == NEXT_ROUTE and not half_sent:
+            self._next_route(road, m, changes)
+        else:
+            m.due = self._clock.wall_ms() + int(1000 * road.backoff.wait(m.tries, self._draw()))
+            changes.append(m.advance(Cause.RETRY))
+
+    def _in_doubt(self, m: Message, why: str, changes: list[Change]) -> None:
+        """Perhaps it was sent, and nobody will say: the account's on_doubt decides for this kind."""
+        action = self.doubts.action(m)
+        m.reason = f"in doubt: {why}"
+        if action == "resend":
+            self._forget_half(m)
+            changes.append(m.advance(Cause.DOUBT_RESEND))
+        elif action == "stop":
+            changes.append(m.advance(Cause.DOUBT_STOP))
+        else:
+            self.doubts.wait(m, self._clock.now())
+
+    def _forget_half(self, m: Message) -> None:
+        """Send again only what the carrier has not certainly got."""
+        for part in m.part_states or ():
+            if part.state is State.INFLIGHT:
+                part.state = State.QUEUED
+
+    def _next_route(self, road: Road, m: Message, changes: list[Change]) -> None:
+        route = self.router.get(m.route)
+        known = next((a for a in self.aside if a.message is m), None)
+        avoid = (known.avoid if known else frozenset()) | {road.name}
+        others = [
+            name for name in (route.bearers if route else ())
+            if name not in avoid and name in self.roads and m.kind in self.roads[name].health.kinds
+        ]  # fmt: skip
+        if not others:
+            changes.append(m.advance(Cause.REFUSE))
+            return
+        change = m.advance(Cause.FAIL_OVER)
+        aside = Aside(m, avoid, "", 0.0, 0.0)
+        _ = self._ledger.end([change], lambda: self.aside.append(aside))
+
+    # ── back to the queue ────────────────────────────────────────────────────────────────────────────────
+    def settle(self, changes: Sequence[Change]) -> None:
+        """Make changes durable, then offer to the queue those messages that wait again."""
+        waiting = [(m, cause) for m, _, cause in changes if m.state in (State.QUEUED, State.SCHEDULED)]
+        if not waiting:
+            _ = self._ledger.end(changes)
+            return
+
+        def durable() -> None:
+            half = [m for m, _ in waiting if half_sent_of(m)]
+            whole = [(m, cause) for m, cause in waiting if not half_sent_of(m)]
+            self._queue.give_back([m for m, cause in whole if cause in _FIRST_AGAIN])
+            self._queue.offer([m for m, cause in whole if cause not in _FIRST_AGAIN], self._clock.wall_ms())
+            for m in half:
+                self._stay(m)
+
+        _ = self._ledger.end(changes, durable)
+
+    def _stay(self, m: Message) -> None:
+        """One bearer has a part of it: only that one may take the rest, as long as the route would wait for it."""
+        now = self._clock.now()
+        pause = max(0, m.due - self._clock.wall_ms()) / 1000
+        route = self.router.get(m.route)
+        patience = route.fallback_after if route else 0.0
+        self.aside.append(Aside(m, frozenset(), m.bearer, now + pause, now + pause + patience))
+
+    def half_lost(self, m: Message) -> None:
+        """The bearer that has the first parts did not come back: on_doubt decides for the whole text."""
+        if self.doubts.action(m) == "resend":
+            m.part_states = None
+            self._queue.give_back([m])
+        else:
+            m.reason = "half sent"
+            self.settle([m.advance(Cause.EXHAUST)])
+
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """They were taken for a road that is gone, and never left."""
+        changes = []
+        for m in messages:
+            if m.state is State.INFLIGHT:
+                m.tries -= 1
+                changes.append(m.advance(Cause.GIVE_BACK))
+        if changes:
+            self.settle(changes)
+
+    def recover(self, messages: Sequence[Message]) -> None:
+        """At start: these were INFLIGHT when the last process died."""
+        changes: list[Change] = []
+        for m in messages:
+            self._in_doubt(m, "restart", changes)
+        if changes:
+            self.settle(changes)
+
+    def doubts_over(self, now: float) -> None:
+        """The wait for a receipt is over: UNKNOWN, and the application is told."""
+        over = [m.advance(Cause.DOUBT_STOP) for m in self.doubts.over(now) if m.state is State.INFLIGHT]
+        if over:
+            self.settle(over)
+
+
+def half_sent_of(m: Message) -> bool:
+    """Whether a carrier has some of its segments and not the others."""
+    return m.part_states is not None and any(part.state is not State.QUEUED for part in m.part_states)

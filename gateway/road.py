@@ -1,0 +1,178 @@
+"""One bearer as dispatch sees it: what it may take now, what stands ready for it, what it has not answered.
+
+Owns no policy. `staged` holds segments that are durably INFLIGHT and wait only for the throttle (some 20 ms
+at most), by kind, so that an OTP that has just become durable passes them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from drivers.bearer import Bearer, Segment
+from gateway.model import Kind, Message
+from gateway.routing import Health
+from gateway.throttle import Adaptive, Backoff, Throttle
+
+__all__ = ["AHEAD", "Aside", "LongSend", "Road"]
+
+AHEAD = 0.02
+"""Seconds before its slot that a message is made durable as INFLIGHT: about one commit."""
+
+
+class Road:
+    """See the module. taking: segments whose INFLIGHT is being written. tries: how often a refusal is retried."""
+
+    __slots__ = (
+        "accepted",
+        "adaptive",
+        "backoff",
+        "bearer",
+        "disabled",
+        "doubtful",
+        "draining",
+        "health",
+        "last_accept",
+        "name",
+        "refused",
+        "staged",
+        "staged_count",
+        "status",
+        "taking",
+        "throttle",
+        "tries",
+        "unanswered",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        bearer: Bearer,
+        kinds: Iterable[int],
+        rate: float,
+        reserve: dict[int, int],
+        backoff: Backoff,
+        tries: int,
+        now: float,
+    ) -> None:
+        self.name = name
+        self.bearer = bearer
+        self.health = Health(kinds, now)
+        self.throttle = Throttle(rate, kept_for_higher(reserve, rate))
+        self.adaptive = Adaptive(rate)
+        self.backoff = backoff
+        self.tries = tries
+        self.staged: tuple[deque[Segment], ...] = tuple(deque() for _ in Kind)
+        self.staged_count = 0
+        self.taking = 0
+        self.unanswered: set[Segment] = set()
+        self.disabled = ""
+        self.draining = False
+        self.status: dict[str, dict[str, str | int | float | bool]] = {}
+        self.accepted = 0
+        self.refused = 0
+        self.doubtful = 0
+        self.last_accept = 0.0
+
+    @property
+    def open(self) -> bool:
+        return self.health.up and not self.disabled and not self.draining
+
+    def room(self, now: float) -> int:
+        """How many more segments may be made INFLIGHT for this bearer now."""
+        if not self.open or self.adaptive.paused(now):
+            return 0
+        free = self.bearer.credit()
+        if free <= 0:
+            return 0
+        return min(free, self.throttle.free(now + AHEAD)) - self.staged_count - self.taking
+
+    def urgent_room(self, now: float, kind: int) -> int:
+        """The same for one kind, whose reserve may leave it more."""
+        if not self.open or self.adaptive.paused(now):
+            return 0
+        return (
+            min(self.bearer.credit(), self.throttle.free(now + AHEAD, kind))
+            - self.taking
+            - self._staged_above(kind)
+        )
+
+    def _staged_above(self, kind: int) -> int:
+        return sum(len(self.staged[k]) for k in range(kind + 1))
+
+    def stage(self, segments: Iterable[Segment], kind: int) -> None:
+        queue = self.staged[kind]
+        before = len(queue)
+        queue.extend(segments)
+        self.staged_count += len(queue) - before
+
+    def hand_over(self, now: float) -> list[Segment]:
+        """The staged segments that may go to the transport at this very moment; the throttle counts them."""
+        if not self.staged_count or not self.open or self.adaptive.paused(now):
+            return []
+        credit = self.bearer.credit()
+        out: list[Segment] = []
+        for kind, queue in enumerate(self.staged):
+            if not queue:
+                continue
+            count = min(len(queue), credit - len(out), self.throttle.free(now, kind))
+            if count <= 0:
+                continue
+            self.throttle.take(count, now)
+            if count == len(queue):
+                out.extend(queue)
+                queue.clear()
+            else:
+                out.extend(queue.popleft() for _ in range(count))
+        self.staged_count -= len(out)
+        return out
+
+    def unstage(self) -> list[Segment]:
+        """All that was staged, and will not leave by this road now."""
+        out = [segment for queue in self.staged for segment in queue]
+        for queue in self.staged:
+            queue.clear()
+        self.staged_count = 0
+        return out
+
+
+class LongSend:
+    """A message of several segments under way: how many answers are missing, and the worst so far."""
+
+    __slots__ = ("code", "missing", "text", "worst")
+
+    def __init__(self, missing: int) -> None:
+        self.missing = missing
+        self.worst = 0
+        self.code = 0
+        self.text = ""
+
+
+class Aside:
+    """A message that not every bearer of its route may take: one refused it, or one has half of it.
+
+    avoid: bearers that refused it. only: the bearer that has the first part, until `until` (steady seconds).
+    """
+
+    __slots__ = ("avoid", "message", "not_before", "only", "until")
+
+    def __init__(
+        self, message: Message, avoid: frozenset[str], only: str, not_before: float, until: float
+    ) -> None:
+        self.message = message
+        self.avoid = avoid
+        self.only = only
+        self.not_before = not_before
+        self.until = until
+
+
+def kept_for_higher(reserve: dict[int, int], rate: float) -> tuple[int, ...]:
+    """For each kind, how many of each second's slots are kept for the kinds above it (0 below rate 10)."""
+    if rate < 10:
+        return ()
+    kept = 0
+    out = []
+    for kind in Kind:
+        out.append(kept)
+        kept += reserve.get(kind, 0)
+    return tuple(out) if kept else ()

@@ -1,0 +1,49 @@
+"""The contract of a rule: message and time in, verdict out. Pure and synchronous; what it needs is in memory."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from gateway.accounts import Account
+from gateway.model import Message
+
+__all__ = ["Action", "Rule", "Verdict"]
+
+
+class Action(Enum):
+    """What a rule wants done with a message."""
+
+    POSTPONE = "postpone"
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+
+class Verdict:
+    """Why a message may not simply leave. Allowing it has no verdict.
+
+    rule: its name in [rules] order. status: the command_status of a refusal. reason: in words, for the
+    response, the receipt, trace and explain. until: Unix ms, of a postponement.
+    """
+
+    __slots__ = ("action", "reason", "rule", "status", "until")
+
+    def __init__(self, rule: str, action: Action, reason: str, status: int = 0, until: int = 0) -> None:
+        self.rule = rule
+        self.action = action
+        self.reason = reason
+        self.status = status
+        self.until = until
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.rule}: {self.action.value}, {self.reason!r})"
+
+
+class Rule(Protocol):
+    """name: as in [rules] order. recheck: asked again just before the wire (a STOP or 20:30 may have come)."""
+
+    name: str
+    recheck: bool
+
+    def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
+        """None when this rule has nothing against the message at this time (Unix ms)."""

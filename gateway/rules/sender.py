@@ -1,0 +1,24 @@
+"""Who may the message claim to be from: the account's own list of source addresses, none unless named."""
+
+from __future__ import annotations
+
+from gateway import answers
+from gateway.accounts import Account
+from gateway.model import Message
+from gateway.rules.rule import Action, Verdict
+
+__all__ = ["SenderRule"]
+
+
+class SenderRule:
+    """A number or a word that is not the account's would be somebody else's name."""
+
+    name = "sender"
+    recheck = False
+
+    def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
+        if account.may_send_from(message.source):
+            return None
+        allowed = ", ".join(sorted(account.senders or ())) or "none is configured"
+        reason = f"sender {message.source or '(empty)'} is not one of {account.name}'s ({allowed})"
+        return Verdict(self.name, Action.REFUSE, reason, answers.BAD_SOURCE)

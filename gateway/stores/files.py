@@ -1,0 +1,124 @@
+"""The database file: opened by one process only, checked, brought to the newest schema, or explained.
+
+Every error says which file, what is wrong and what to do; none is repaired in silence.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from importlib import resources
+from pathlib import Path
+from typing import IO
+
+from gateway.stores.store import StoreError, StoreNewer, StoreUnavailable
+
+__all__ = ["SCHEMA_VERSION", "connect", "lock", "migrate", "open_reader", "schema_of"]
+
+APPLICATION_ID = 0x43485050  # "CHPP": file(1) and we ourselves recognise the file
+
+
+def _scripts() -> list[str]:
+    folder = resources.files("gateway.stores") / "schema"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(folder / name).read_text(encoding="utf-8") for name in names]
+
+
+SCHEMA_VERSION = len(_scripts())
+
+
+def lock(path: Path) -> IO[str]:
+    """Hold the store for this process. Two daemons on one file would each think they own the queue."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path.parent}: the store's folder cannot be written ({error.strerror}): check its owner and mode"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.seek(0)
+        owner = handle.read(20).strip()
+        handle.close()
+        raise StoreError(
+            f"{path} is in use by process {owner or 'unknown'}: stop that one first, or give this one another store.url"
+        ) from error
+    handle.seek(0)
+    handle.truncate()
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The writing connection: WAL, synchronous=FULL, deleted content overwritten with zeros."""
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA cache_size=-16384")
+        db.execute("PRAGMA wal_autocheckpoint=10000")
+        db.execute("PRAGMA secure_delete=ON")
+        db.execute("PRAGMA temp_store=MEMORY")
+    except sqlite3.DatabaseError as error:
+        raise _explained(path, error) from error
+    return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only read."""
+    db = sqlite3.connect(
+        f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5
+    )
+    db.execute("PRAGMA query_only=ON")
+    return db
+
+
+def _explained(path: Path, error: sqlite3.Error) -> StoreError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        return StoreError(
+            f"{path} is damaged or no database ({error}). Nothing was changed. Stop here, keep a copy of the file and of"
+            f" {path.name}-wal, then: chappe restore BACKUP; or, to save what can be read:"
+            f" sqlite3 {path} .recover | sqlite3 saved.db"
+        )
+    return StoreUnavailable(
+        f"{path} cannot be opened for writing: {error}. Check the disk's space, owner and mode"
+    )
+
+
+def schema_of(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> tuple[int, int]:
+    """Bring the file to SCHEMA_VERSION, each step in a transaction of its own; returns (from, to).
+
+    Raises StoreNewer when the file is ahead of the program, StoreError when it is another program's.
+    """
+    try:
+        version = schema_of(db)
+        owner = int(db.execute("PRAGMA application_id").fetchone()[0])
+        tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise _explained(path, error) from error
+    if version > SCHEMA_VERSION:
+        raise StoreNewer(
+            f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: install the newer version again,"
+            " or restore a backup from before the upgrade"
+        )
+    if tables and owner != APPLICATION_ID:
+        raise StoreError(f"{path} is a database of another program: give store.url a file of its own")
+    try:
+        for number, script in enumerate(_scripts()[version:], start=version + 1):
+            db.executescript(
+                f"BEGIN IMMEDIATE; {script} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number}; COMMIT;"
+            )
+    except sqlite3.DatabaseError as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise _explained(path, error) from error
+    return version, SCHEMA_VERSION

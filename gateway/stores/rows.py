@@ -1,0 +1,184 @@
+"""Between the nouns and their rows in SQLite: the statements, and both directions of the mapping. Pure.
+
+The order of STATEMENTS is the order within a transaction: a message is inserted before it is changed, and it
+leaves its old place in the backlog before it enters the new one. Nobody offers a message to the queue before
+it is durable, so no transaction holds an entry and a later leaving of the same message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.lifecycle import State
+from gateway.model import Kind, Message, Mo, Note, NoteKind, Part
+
+__all__ = ["GUARDED", "MESSAGE_COLUMNS", "STATEMENTS", "message_from", "message_row", "update_row"]
+
+Row = tuple[Any, ...]
+
+MESSAGE_COLUMNS = (
+    "id, state, account, kind, priority, source, destination, data_coding, udh, payload, parts, registered,"
+    " expires, route, reference, tag, user_reference, echo, grp, due, bearer, carrier_id, sent_at, done_at,"
+    " error, reason, tries"
+)
+
+(
+    INSERT_MESSAGE,
+    UPDATE_MESSAGE,
+    PUT_ATTEMPT,
+    DELETE_BACKLOG,
+    INSERT_BACKLOG,
+    WIPE_TEXT,
+    INSERT_NOTE,
+    DELETE_NOTE,
+    INSERT_MO,
+    INSERT_MO_PART,
+    DELETE_MO_PART,
+    INSERT_ORPHAN,
+    DELETE_ORPHAN,
+    REPLACE_MESSAGE,
+    PUT_NAME,
+    PUT_META,
+    PUT_REFERENCE_0,
+    PUT_REFERENCE_1,
+    PUT_DRIVER_STATE,
+    INSERT_AUDIT,
+    DELETE_MESSAGES,
+    DELETE_ATTEMPTS,
+    WIPE_TEXTS,
+    DELETE_NOTES_UNTIL,
+    DELETE_MOS,
+    REROUTE,
+    EMPTY_REFERENCE_0,
+    EMPTY_REFERENCE_1,
+) = range(28)
+
+STATEMENTS = (
+    f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 27)})",
+    "UPDATE message SET state=?, due=?, bearer=?, carrier_id=?, sent_at=?, done_at=?, error=?, reason=?, tries=?"
+    " WHERE id=? AND state=?",
+    "INSERT OR REPLACE INTO attempt (message, part, try, bearer, carrier_id, state, error, sent_at, done_at)"
+    " VALUES (?,?,?,?,?,?,?,?,?)",
+    "DELETE FROM backlog WHERE route=? AND kind=? AND priority=? AND account=? AND tag=? AND due=? AND id=?",
+    "INSERT OR REPLACE INTO backlog (route, kind, priority, account, tag, due, id, expires, held)"
+    " VALUES (?,?,?,?,?,?,?,?,?)",
+    "UPDATE message SET payload=NULL WHERE id=?",
+    "INSERT INTO outbox (account, seq, kind, message, mo, state, error, at) VALUES (?,?,?,?,?,?,?,?)",
+    "DELETE FROM outbox WHERE account=? AND seq=?",
+    "INSERT INTO mo (id, bearer, source, destination, data_coding, udh, payload, received_at, account, message,"
+    " complete) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+    "INSERT INTO mo_part (id, bearer, source, destination, data_coding, udh, payload, received_at)"
+    " VALUES (?,?,?,?,?,?,?,?)",
+    "DELETE FROM mo_part WHERE id=?",
+    "INSERT INTO orphan (id, bearer, carrier_id, recipient, state, final, code, at, raw) VALUES (?,?,?,?,?,?,?,?,?)",
+    "DELETE FROM orphan WHERE id=?",
+    "UPDATE message SET data_coding=?, payload=?, parts=?, registered=?, expires=?, due=?, user_reference=? WHERE id=?",
+    "INSERT OR IGNORE INTO name (id, text) VALUES (?,?)",
+    "INSERT OR REPLACE INTO meta (key, value) VALUES (?,?)",
+    "INSERT OR REPLACE INTO reference_0 (account, ref, id) VALUES (?,?,?)",
+    "INSERT OR REPLACE INTO reference_1 (account, ref, id) VALUES (?,?,?)",
+    "INSERT OR REPLACE INTO driver_state (bearer, key, value) VALUES (?,?,?)",
+    "INSERT INTO audit (at, who, verb, detail) VALUES (?,?,?,?)",
+    "DELETE FROM message WHERE id BETWEEN ? AND ? AND state IN (2, 3, 4, 5, 7, 8)",
+    "DELETE FROM attempt WHERE message BETWEEN ? AND ? AND state IN (2, 3, 4, 5, 7, 8)",
+    "UPDATE message SET payload=NULL WHERE id BETWEEN ? AND ? AND payload IS NOT NULL AND state IN (2, 3, 4, 5, 7, 8)",
+    "DELETE FROM outbox WHERE account=? AND seq<=?",
+    "DELETE FROM mo WHERE id<=?",
+    "UPDATE message SET route=? WHERE id=?",
+    "DELETE FROM reference_0 WHERE id<=?",
+    "DELETE FROM reference_1 WHERE id<=?",
+)
+
+GUARDED = frozenset({UPDATE_MESSAGE})
+
+
+def message_row(m: Message, account: int, route: int, bearer: int | None) -> Row:
+    """The row of a new message; account, route and bearer as numbers of the name table."""
+    return (
+        m.id, int(m.state), account, m.kind, m.priority, m.source, m.destination, m.data_coding, m.udh or None,
+        m.payload, m.parts, m.registered, m.expires, route, m.reference or None, m.tag or None,
+        m.user_reference if m.user_reference >= 0 else None, m.echo or None, m.group or None, m.due or None, bearer,
+        None, None, m.done_at or None, m.error or None, m.reason or None, m.tries or None,
+    )  # fmt: skip
+
+
+def update_row(m: Message, before: State, bearer: int | None) -> Row:
+    """What the guarded UPDATE writes."""
+    return (
+        int(m.state), m.due or None, bearer, m.carrier_id or None, m.sent_at or None, m.done_at or None,
+        m.error or None, m.reason or None, m.tries or None, m.id, int(before),
+    )  # fmt: skip
+
+
+def message_from(row: Row, name: Callable[[int], str]) -> Message:
+    """A message from MESSAGE_COLUMNS; `name` gives the text of a number of the name table."""
+    m = Message(
+        row[0], name(row[2]), Kind(row[3]), row[4], row[5], row[6], row[7], row[8] or b"", row[9] or b"",
+        row[10], row[11], row[12],
+    )  # fmt: skip
+    m.state = State(row[1])
+    m.route = name(row[13])
+    m.reference = row[14] or ""
+    m.tag = row[15] or ""
+    m.user_reference = -1 if row[16] is None else row[16]
+    m.echo = row[17] or b""
+    m.group = row[18] or ""
+    m.due = row[19] or 0
+    m.bearer = name(row[20]) if row[20] else ""
+    m.carrier_id = row[21] or ""
+    m.sent_at = row[22] or 0
+    m.done_at = row[23] or 0
+    m.error = row[24] or ""
+    m.reason = row[25] or ""
+    m.tries = row[26] or 0
+    return m
+
+
+def part_row(m: Message, index: int, part: Part, bearer: int) -> Row:
+    return (
+        m.id, index, part.tries, bearer, part.carrier_id or None, int(part.state), part.error or None,
+        part.sent_at or None, part.done_at or None,
+    )  # fmt: skip
+
+
+def part_from(row: Row, name: Callable[[int], str]) -> tuple[int, Part]:
+    """(index, part) from a row of attempt: part, try, bearer, carrier_id, state, error, sent_at, done_at."""
+    part = Part()
+    part.tries = row[1]
+    part.bearer = name(row[2])
+    part.carrier_id = row[3] or ""
+    part.state = State(row[4])
+    part.error = row[5] or ""
+    part.sent_at = row[6] or 0
+    part.done_at = row[7] or 0
+    return row[0], part
+
+
+def note_row(n: Note, account: int) -> Row:
+    return (
+        account, n.seq, int(n.kind), n.message.id if n.message else None, n.mo.id if n.mo else None, int(n.state),
+        n.error or None, n.at,
+    )  # fmt: skip
+
+
+def note_from(row: Row, account: str, messages: dict[int, Message], mos: dict[int, Mo]) -> Note:
+    """A note from seq, kind, message, mo, state, error, at."""
+    return Note(
+        row[0], account, NoteKind(row[1]), messages.get(row[2] or 0), mos.get(row[3] or 0), State(row[4]),
+        row[5] or "", row[6],
+    )  # fmt: skip
+
+
+def mo_row(mo: Mo, bearer: int, account: int | None) -> Row:
+    return (
+        mo.id, bearer, mo.source, mo.destination, mo.data_coding, mo.udh or None, mo.payload, mo.received_at,
+        account, mo.message or None, int(mo.complete),
+    )  # fmt: skip
+
+
+def mo_from(row: Row, name: Callable[[int], str]) -> Mo:
+    return Mo(
+        row[0], name(row[1]), row[2], row[3], row[4], row[5] or b"", row[6] or b"", row[7],
+        name(row[8]) if row[8] else "", row[9] or 0, bool(row[10]),
+    )  # fmt: skip
