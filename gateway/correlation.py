@@ -34,6 +34,11 @@ class Correlation:
         name = bearer + " " + key
         return self._young.get(name) or self._old.get(name)
 
+    def known(self, bearer: str, carrier_id: str, message_id: int) -> Message | None:
+        """The object in memory of a message that was read from the store, so that no copy is changed."""
+        found = self.find(bearer, carrier_id.lower().lstrip("0") or carrier_id)
+        return found[0] if found is not None and found[0].id == message_id else None
+
     def tidy(self, now: float) -> None:
         """Called about once a second (and the young generation may outgrow its size by that much)."""
         if len(self._young) >= GENERATION or (self._young and now - self._born > 60.0):

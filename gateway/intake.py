@@ -64,8 +64,11 @@ class Intake:
         self.max_waiting = max_waiting
         self.closed: Callable[[], tuple[int, str] | None] = lambda: None
 
-    def submit(self, account: Account, messages: Sequence[Message]) -> Submitted:
-        """Take messages in state NEW, their ids still 0. The caller has checked what its protocol can tell."""
+    def submit(self, account: Account, messages: Sequence[Message], multi: bool = False) -> Submitted:
+        """Take messages in state NEW, their ids still 0. The caller has checked what its protocol can tell.
+
+        multi: they are one submission to several recipients, known by the first one's id.
+        """
         now_ms = self._ledger.clock.wall_ms()
         refused = self._shut()
         if refused is not None:
@@ -95,6 +98,8 @@ class Intake:
                 continue
             m.id = message_id
             m.route = route.name
+            if multi:
+                m.group = f"multi:{ids[0]}"
             verdict = judge(m, account, now_ms)
             if verdict is not None and verdict.action is Action.REFUSE:
                 batch.append(Answer(verdict.status, 0, f"{verdict.rule}: {verdict.reason}"))

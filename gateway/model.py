@@ -58,6 +58,7 @@ class Message:
     echo: the addresses as the application wrote them, swapped for its receipts, when the canonical form would
     come out otherwise. registered: SMPP registered_delivery. due, expires, sent_at, done_at: Unix ms.
     error: the network's or our own code as text. reason: why it is where it is, one dotted word.
+    group: what it belongs to: "multi:ID" for a submit_multi, the key of a text that the application has split.
     listed: the due time under which it stands in the stored backlog, -1 when it doesn't: the store's own.
     part_states: None for a message of one segment, whose outcome lives in the message itself.
     """
@@ -143,6 +144,11 @@ class Message:
     def submitted_at(self) -> int:
         """When it was admitted, Unix ms: its id says so."""
         return (self.id >> 22) + EPOCH_MS
+
+    @property
+    def public_id(self) -> int:
+        """The id that its application knows: for one recipient of a submit_multi, the first one's."""
+        return int(self.group[6:]) if self.group.startswith("multi:") else self.id
 
     def advance(self, cause: Cause) -> Change:
         """Move by the life-cycle's table; what this returns is the change for the store to make durable."""

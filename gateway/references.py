@@ -7,40 +7,43 @@ are read back from the messages themselves. With another recipient or text, a re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 from gateway.model import EPOCH_MS, Message
-from gateway.stores import rows
 
-if TYPE_CHECKING:
-    from gateway.stores.sqlite import SqliteStore
+__all__ = ["References", "Table"]
 
-__all__ = ["References"]
+HORIZON_MS = 86_400_000
 
-DAY_MS = 86_400_000
-HORIZON_MS = DAY_MS
+Known = tuple[int, str, bytes | None]
+"""The message of a reference: its id, recipient and text (None once wiped)."""
+
+
+class Table(Protocol):
+    """Where references are filed (stores/reference_table.py)."""
+
+    def unfiled(self) -> list[tuple[str, str, Known]]: ...
+
+    def find(self, account: str, references: Sequence[str]) -> dict[str, Known]: ...
+
+    def file(self, known: Sequence[tuple[str, str, int]], now_ms: int) -> asyncio.Future[None]: ...
 
 
 class References:
-    """See the module. Looked up by batch: one read of the side table for all references of a submission."""
+    """See the module. In memory: (account, reference) -> (id, digest of recipient and text)."""
 
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+    def __init__(self, table: Table) -> None:
+        self._table = table
         self._young: dict[tuple[str, str], tuple[int, int]] = {}
         self._leaving: dict[tuple[str, str], tuple[int, int]] = {}
-        self._day = int(store.meta("reference_day") or 0)
-        self._used = bool(store.read("SELECT 1 FROM reference_0 UNION ALL SELECT 1 FROM reference_1 LIMIT 1"))
 
     def load(self) -> None:
-        """At start: those that had not reached the side table when the last process ended."""
-        mark = int(self._store.meta("indexed_to") or 0)
-        sql = "SELECT account, reference, id, destination, payload FROM message WHERE id>? AND reference IS NOT NULL"
-        for account, reference, message_id, destination, payload in self._store.read(sql, (mark,)):
-            digest = hash((destination, payload or b""))
-            self._young[self._store.name(account), reference] = (message_id, digest)
+        """At start: those that had not been filed when the last process ended."""
+        for account, reference, (message_id, destination, payload) in self._table.unfiled():
+            self._young[account, reference] = (message_id, hash((destination, payload or b"")))
 
-    def find(self, account: str, messages: Iterable[Message], now_ms: int) -> dict[str, tuple[int, bool]]:
+    def find(self, account: str, messages: Sequence[Message], now_ms: int) -> dict[str, tuple[int, bool]]:
         """For those of the references that are known: (first message's id, whether it is the same message)."""
         found: dict[str, tuple[int, bool]] = {}
         unknown: dict[str, Message] = {}
@@ -50,27 +53,12 @@ class References:
                 unknown[m.reference] = m
             else:
                 found[m.reference] = (known[0], known[1] == _digest(m))
-        if unknown and self._used:
-            self._find_stored(account, unknown, found)
+        if unknown:
+            for reference, (first, destination, payload) in self._table.find(account, list(unknown)).items():
+                m = unknown[reference]
+                found[reference] = (first, destination == m.destination and payload in (None, m.payload))
         oldest = (now_ms - HORIZON_MS - EPOCH_MS) << 22
         return {reference: hit for reference, hit in found.items() if hit[0] > oldest}
-
-    def _find_stored(
-        self, account: str, unknown: dict[str, Message], found: dict[str, tuple[int, bool]]
-    ) -> None:
-        number = self._store.number(account)
-        marks = ",".join("?" * len(unknown))
-        sql = (
-            f"SELECT ref, id FROM reference_0 WHERE account=? AND ref IN ({marks})"
-            f" UNION ALL SELECT ref, id FROM reference_1 WHERE account=? AND ref IN ({marks})"
-        )
-        for reference, message_id in self._store.read(sql, (number, *unknown, number, *unknown)):
-            if reference in found and found[reference][0] > message_id:
-                continue
-            rows_ = self._store.read("SELECT destination, payload FROM message WHERE id=?", (message_id,))
-            m = unknown[reference]
-            same = not rows_ or (rows_[0][0] == m.destination and rows_[0][1] in (None, m.payload))
-            found[reference] = (message_id, same)
 
     def add(self, message: Message) -> None:
         self._young[message.account, message.reference] = (message.id, _digest(message))
@@ -80,36 +68,19 @@ class References:
         self._young.pop((message.account, message.reference), None)
 
     def flush(self, now_ms: int) -> None:
-        """Called every few seconds: send what is young to the side table of the day."""
+        """Called every few seconds: file what is young. It stays findable until that is durable."""
         if self._leaving or not self._young:
             return
-        self._turn_day(now_ms)
         self._leaving, self._young = self._young, {}
-        self._used = True
-        number = self._store.number
-        values = sorted(
-            (number(account), reference, known[0]) for (account, reference), known in self._leaving.items()
-        )
-        newest = max(known[0] for known in self._leaving.values())
-        statement = (rows.PUT_REFERENCE_0, rows.PUT_REFERENCE_1)[self._day % 2]
-        done = self._store.write_many([(statement, values), (rows.PUT_META, [("indexed_to", str(newest))])])
+        known = [(account, reference, hit[0]) for (account, reference), hit in self._leaving.items()]
+        done = self._table.file(known, now_ms)
 
         def durable(future: asyncio.Future[None]) -> None:
             if future.cancelled() or future.exception() is not None:
-                self._leaving.update(self._young)
-                self._young = dict(self._leaving)
+                self._young = {**self._leaving, **self._young}
             self._leaving = {}
 
         done.add_done_callback(durable)
-
-    def _turn_day(self, now_ms: int) -> None:
-        day = now_ms // DAY_MS
-        if day > self._day:
-            older = (rows.EMPTY_REFERENCE_0, rows.EMPTY_REFERENCE_1)[day % 2]
-            self._day = day
-            _ = self._store.write_many(
-                [(older, [((1 << 63) - 1,)]), (rows.PUT_META, [("reference_day", str(day))])]
-            )
 
 
 def _digest(message: Message) -> int:

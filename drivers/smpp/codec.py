@@ -1,9 +1,9 @@
 """A receive buffer into PDUs: framing, and in straight lines the three shapes that come by the thousand.
 
 submit_sm, deliver_sm and the responses are read here with bytes.index per C-octet string and plain indexing,
-no loop over fields: measured at 1.5 µs a submit_sm against 28 to 32 for a table of fields. What does not fit
-the straight line goes to bodies.py, which finds out why. A bad body is a value (BadPdu); only a length that
-loses the stream is an exception. No other exception leaves decode(), whatever the octets.
+no loop over fields: 1.6 µs a submit_sm (CPython 3.11) where a table of fields takes 28 to 32. What does not
+fit the straight line goes to bodies.py, which finds out why. A bad body is a value (BadPdu); only a length
+that loses the stream is an exception. No other exception leaves decode(), whatever the octets.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ _length = Struct(">I").unpack_from
 _ten = Struct("10B").unpack_from
 _five = Struct("5B").unpack_from
 
+_NOTHING = (NO_TLVS, b"")
 _SUBMIT_SM = int(Command.SUBMIT_SM)
 _DELIVER_SM = int(Command.DELIVER_SM)
 _RESPONSES = frozenset(int(command) for command in Command if command & RESPONSE) - {
@@ -141,15 +142,12 @@ def _sm(octets: bytes, p: int, end: int, command_id: int, status: int, sequence:
         if schedule or validity:
             d = octets.index(0, c + 4, end)
             e = octets.index(0, d + 1, end)
-            schedule_time = octets[c + 4 : d]
-            validity_period = octets[d + 1 : e]
+            schedule_time, validity_period = octets[c + 4 : d], octets[d + 1 : e]
             receipt, replace, coding, default, length = _five(octets, e + 1)
-            text = e + 6
-            times_fit = d - c in (4, 20) and e - d in (1, 17)
+            text, times_fit = e + 6, d - c in (4, 20) and e - d in (1, 17)
         else:
             schedule_time = validity_period = b""
-            text = c + 11
-            times_fit = True
+            text, times_fit = c + 11, True
     except (ValueError, error):
         return _request(octets, p, end, command_id, status, sequence)
     behind = text + length
@@ -158,10 +156,7 @@ def _sm(octets: bytes, p: int, end: int, command_id: int, status: int, sequence:
         command_id == _SUBMIT_SM and not (a - p < 6 and b - a < 24 and 3 < c - b < 24 and times_fit)
     ):
         return _request(octets, p, end, command_id, status, sequence)
-    tlvs = NO_TLVS
-    tail = b""
-    if behind != end:
-        tlvs, tail = read_tlvs(octets, behind, end)
+    tlvs, tail = read_tlvs(octets, behind, end) if behind != end else _NOTHING
     return Sm(
         command_id,
         status,

@@ -83,7 +83,7 @@ STATEMENTS = (
     "DELETE FROM message WHERE id BETWEEN ? AND ? AND state IN (2, 3, 4, 5, 7, 8)",
     "DELETE FROM attempt WHERE message BETWEEN ? AND ? AND state IN (2, 3, 4, 5, 7, 8)",
     "UPDATE message SET payload=NULL WHERE id BETWEEN ? AND ? AND payload IS NOT NULL AND state IN (2, 3, 4, 5, 7, 8)",
-    "DELETE FROM outbox WHERE account=? AND seq<=?",
+    "DELETE FROM outbox WHERE account=? AND seq<?",
     "DELETE FROM mo WHERE id<=?",
     "UPDATE message SET route=? WHERE id=?",
     "DELETE FROM reference_0 WHERE id<=?",

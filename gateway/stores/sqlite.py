@@ -19,7 +19,7 @@ from gateway.model import Change, Message, Mo, Note, Part
 from gateway.stores import files, rows
 from gateway.stores.names import Names
 from gateway.stores.rows import MESSAGE_COLUMNS
-from gateway.stores.store import FlowKey, Orphan, Waiting
+from gateway.stores.store import FlowKey, Orphan, StoredPart, Waiting
 from gateway.stores.writer import GroupWriter, Unit
 
 __all__ = ["SqliteStore", "open_sqlite"]
@@ -256,6 +256,15 @@ class SqliteStore:
     def owed_counts(self) -> dict[str, tuple[int, int]]:
         sql = "SELECT account, count(*), min(at) FROM outbox GROUP BY account"
         return {self._names.text(r[0]): (r[1], r[2]) for r in self._reader.execute(sql)}
+
+    # ── replies ──────────────────────────────────────────────────────────────────────────────────────────
+    def keep_parts(self, parts: Sequence[StoredPart]) -> asyncio.Future[None]:
+        number = self._names.number
+        return self.write_rows(rows.INSERT_MO_PART, [(p[0], number(p[1]), *p[2:]) for p in parts])
+
+    def kept_parts(self) -> list[StoredPart]:
+        sql = "SELECT id, bearer, source, destination, data_coding, udh, payload, received_at FROM mo_part ORDER BY id"
+        return [(r[0], self._names.text(r[1]), *r[2:]) for r in self._reader.execute(sql)]
 
     # ── small facts ──────────────────────────────────────────────────────────────────────────────────────
     def put_meta(self, key: str, value: str) -> asyncio.Future[None]:

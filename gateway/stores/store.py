@@ -17,7 +17,17 @@ from typing import Any, Protocol
 
 from gateway.model import Change, Message, Mo, Note
 
-__all__ = ["BadRow", "FlowKey", "Orphan", "Store", "StoreError", "StoreNewer", "StoreUnavailable", "Waiting"]
+__all__ = [
+    "BadRow",
+    "FlowKey",
+    "Orphan",
+    "Store",
+    "StoreError",
+    "StoreNewer",
+    "StoreUnavailable",
+    "StoredPart",
+    "Waiting",
+]
 
 
 class StoreError(Exception):
@@ -38,6 +48,10 @@ class StoreNewer(StoreError):
 
 FlowKey = tuple[str, int, int, str, str]
 """(route, kind, priority, account, tag): messages of one flow leave in order."""
+
+
+StoredPart = tuple[int, str, str, str, int, bytes, bytes, int]
+"""A part of a long reply: id, bearer, source, destination, data_coding, udh, payload, received_at (Unix ms)."""
 
 
 class Waiting:
@@ -109,6 +123,12 @@ class Store(Protocol):
     def replace(self, message: Message) -> Future[None]:
         """Rewrite the text, times and registered_delivery of a waiting message (replace_sm)."""
 
+    def keep_parts(self, parts: Sequence[StoredPart]) -> Future[None]:
+        """Store parts of long replies until they are deposited whole."""
+
+    def kept_parts(self) -> list[StoredPart]:
+        """At start."""
+
     # ── correlation ──────────────────────────────────────────────────────────────────────────────────────
     def match(self, bearer: str, keys: Sequence[str]) -> list[tuple[Message, int]]:
         """Messages that await a receipt from this bearer under one of these canonical ids, and the index of
@@ -143,6 +163,9 @@ class Store(Protocol):
 
     # ── look-ups and reports (asynchronous, on a reader of their own) ─────────────────────────────────────
     async def get(self, ids: Sequence[int]) -> dict[int, Message]: ...
+
+    def number(self, name: str) -> int:
+        """The number under which rows hold this name (account, bearer, route)."""
 
     async def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 

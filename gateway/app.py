@@ -1,0 +1,293 @@
+"""Builds every part and runs them: the only module that knows everybody.
+
+    app = App(config); await app.start(); await app.stop(drain=30)
+
+Opening order: the store, what it remembers, the bearers, and last the doors; ready means that all listen.
+Stopping goes the other way: doors, a drain of what is on the wire, bearers, the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import shutil
+from typing import IO
+
+import structlog
+
+from drivers.bearer import StateStore
+from gateway import answers, build
+from gateway.accounts import Accounts
+from gateway.bus import Bus
+from gateway.clock import Clock, SystemClock
+from gateway.config import Config
+from gateway.correlation import Correlation
+from gateway.desk import Desk
+from gateway.dispatch import Dispatcher
+from gateway.doubts import Doubts
+from gateway.events import AlarmMoved, StoreMoved
+from gateway.holds import Holds
+from gateway.intake import Intake
+from gateway.ledger import Ledger
+from gateway.links import Links
+from gateway.listeners.requests import Requests
+from gateway.listeners.smpp import SmppListener
+from gateway.mo import MobileOriginated
+from gateway.model import EPOCH_MS, MessageIds
+from gateway.notify import notify, watchdog_interval
+from gateway.outbox import Outbox
+from gateway.outcomes import Outcomes
+from gateway.queue import ActiveQueue
+from gateway.receipts import Receipts
+from gateway.references import References
+from gateway.routing import Router
+from gateway.rules import RULES, Rulebook
+from gateway.stores import files, rows
+from gateway.stores.housekeeping import Housekeeping
+from gateway.stores.reference_table import ReferenceTable
+from gateway.stores.sqlite import SqliteStore, open_sqlite
+from gateway.sweeper import Sweeper
+
+__all__ = ["App"]
+
+log = structlog.get_logger("gateway")
+
+TICK = 0.005
+"""How often a waiting backlog is looked at between events: the throttle's slots come by time alone."""
+
+
+class DriverState(StateStore):
+    """A driver's own durable facts, by bearer."""
+
+    def __init__(self, store: SqliteStore, bearer: str) -> None:
+        self._store = store
+        self._bearer = bearer
+
+    async def get(self, key: str) -> str | None:
+        found = await self._store.query(
+            "SELECT value FROM driver_state WHERE bearer=? AND key=?", (self._bearer, key)
+        )
+        return found[0][0] if found else None
+
+    async def put(self, key: str, value: str) -> None:
+        await self._store.write_rows(rows.PUT_DRIVER_STATE, [(self._bearer, key, value)])
+
+
+class App:
+    """A gateway. Every part is an attribute, for the control socket and for tests."""
+
+    def __init__(self, config: Config, clock: Clock | None = None, draw: random.Random | None = None) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.random = draw or random.Random()  # noqa: S311 - jitter, no secret
+        self.draining = False
+        self.disk_low = ""
+        self.started_at = self.clock.wall_ms()
+        self.alarms: dict[str, AlarmMoved] = {}
+        self._lock: IO[str] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # ── starting ─────────────────────────────────────────────────────────────────────────────────────────
+    async def start(self) -> None:
+        """Open everything; raises StoreError, OSError or the driver's own error, with nothing left open."""
+        try:
+            self._open_store()
+            self._build()
+            self._remember()
+            await self._open_doors()
+        except BaseException:
+            await self.stop(0.0)
+            raise
+        self._tasks += [
+            asyncio.create_task(self._every_second(), name="every second"),
+            asyncio.create_task(self._ticks(), name="ticks"),
+        ]
+        gc.collect()
+        gc.freeze()  # what lives from start to end need not be looked at again
+        gc.set_threshold(50_000, 20, 100)
+        log.info("gateway.ready", name=self.config.gateway.name, waiting=self.queue.count)
+        notify("READY=1", f"STATUS={self.queue.count} messages wait")
+
+    def _open_store(self) -> None:
+        path = self.config.store_path
+        self._lock = files.lock(path)
+        self.store = open_sqlite(path, build.wiped_at_once(self.config), self._store_moved, self._mismatch)
+
+    def _build(self) -> None:
+        config = self.config
+        last = self.store.last_id()
+        self.bus = Bus()
+        self.ids = MessageIds(config.gateway.node, last)
+        self.accounts = Accounts(config.accounts, os.urandom)
+        self.outbox = Outbox(self.store)
+        self.ledger = Ledger(
+            self.store, self.bus, self.outbox, self.ids, self.clock, config.gateway.late_receipts
+        )
+        self.holds = Holds(self.store)
+        self.queue = ActiveQueue(self.store, self._weight, self.holds.matches)
+        self.doubts = Doubts(self._on_doubt)
+        self.correlation = Correlation()
+        self.outcomes = Outcomes(
+            self.ledger, self.queue, Router(build.routes_of(config.routes)), self.correlation, self.doubts,
+            self.random.random,
+        )  # fmt: skip
+        self.rules = self._rulebook()
+        self.dispatcher = Dispatcher(
+            self.ledger, self.queue, self.outcomes, lambda m, now: self.rules.recheck(m, now)
+        )
+        self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
+        self.outcomes.early = self.receipts.accepted
+        self.mo = MobileOriginated(self.ledger, self.owner_of)
+        self.references = References(ReferenceTable(self.store))
+        self.intake = Intake(
+            self.ledger, self.queue, self.dispatcher, self.rules, self.references, config.store.max_waiting
+        )
+        self.intake.closed = self._closed
+        self.desk = Desk(self.ledger, self.queue)
+        self.links = Links(self.ledger, self.dispatcher, self.receipts, self.mo, self.random.random)
+        self.sweeper = Sweeper(
+            self.store, Housekeeping(self.store), self.desk, self.ledger, self.queue, self.dispatcher,
+            self.correlation, self.references, self.mo, build.keep_of(config.store), self._receipt_timeout,
+        )  # fmt: skip
+        self.smpp: SmppListener | None = None
+        if config.smpp is not None:
+            requests = Requests(self.ledger, self.desk, self.intake)
+            self.smpp = SmppListener(
+                config.smpp, self.accounts, self.intake, self.outbox, requests, self.bus, self.clock
+            )
+
+    def _remember(self) -> None:
+        """What the last process left: the backlog, what applications are owed, what was on the wire."""
+        self.queue.load(self.clock.wall_ms())
+        self.outbox.load()
+        self.references.load()
+        self.mo.load()
+        doubtful = self.store.in_doubt()
+        if doubtful:
+            log.warning(
+                "gateway.in_doubt",
+                messages=len(doubtful),
+                reason="they were on the wire when the last process ended",
+            )
+            self.outcomes.recover(doubtful)
+
+    async def _open_doors(self) -> None:
+        for name in self.config.bearers:
+            self.open_bearer(name)
+        if self.smpp is not None:
+            await self.smpp.start()
+
+    def open_bearer(self, name: str) -> None:
+        settings = self.config.bearers[name]
+        bearer = build.bearer_of(settings, DriverState(self.store, name))
+        self.links.start(build.road_of(settings, bearer, self.clock.now()))
+
+    def _rulebook(self) -> Rulebook:
+        order = [RULES[name]() for name in self.config.rules.order if name in RULES]
+        return Rulebook(order, self.accounts)
+
+    # ── stopping ─────────────────────────────────────────────────────────────────────────────────────────
+    async def stop(self, drain: float) -> None:
+        """Take nothing new, let what is on the wire be answered for at most `drain` seconds, close."""
+        self.draining = True
+        notify("STOPPING=1")
+        if getattr(self, "smpp", None) is not None and self.smpp is not None and drain:
+            await self.smpp.drain(min(drain, 5.0))
+        if hasattr(self, "links"):
+            await self.links.stop_all(drain)
+        if getattr(self, "smpp", None) is not None and self.smpp is not None:
+            await self.smpp.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if hasattr(self, "accounts"):
+            self.accounts.close()
+        if hasattr(self, "store"):
+            if not self.store.sick:
+                await self.store.flush()
+            await self.store.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    # ── always ───────────────────────────────────────────────────────────────────────────────────────────
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK if self.dispatcher.waiting else TICK * 4)
+            if self.dispatcher.waiting:
+                self.dispatcher.pump_all()
+
+    async def _every_second(self) -> None:
+        watchdog = watchdog_interval()
+        beat = 0.0
+        while True:
+            await asyncio.sleep(1.0)
+            self._look_at_disk()
+            try:
+                await self.sweeper.turn()
+            except Exception:  # noqa: BLE001 - one bad duty must not end the others, nor hide
+                log.exception("sweeper.failed")
+            beat += 1.0
+            if watchdog and beat >= watchdog:
+                beat = 0.0
+                notify("WATCHDOG=1", f"STATUS={self.queue.count} messages wait")
+
+    def _look_at_disk(self) -> None:
+        free = shutil.disk_usage(self.config.state_dir).free
+        least = self.config.store.min_free_disk
+        low = f"{free // 1_000_000} MB free in {self.config.state_dir}, store.min_free_disk asks for {least // 1_000_000}"
+        if free < least and not self.disk_low:
+            self.alarm("disk", True, "critical", low)
+        elif free >= least and self.disk_low:
+            self.alarm("disk", False, "critical", "")
+        self.disk_low = low if free < least else ""
+
+    def alarm(self, alarm_id: str, raised: bool, severity: str, text: str) -> None:
+        """Raise or clear: one line in the log, one event on the bus, kept for status while raised."""
+        event = AlarmMoved(alarm_id, raised, severity, text, self.clock.wall_ms())
+        if raised:
+            self.alarms[alarm_id] = event
+            log.error("alarm.raised", alarm=alarm_id, severity=severity, detail=text)
+        elif self.alarms.pop(alarm_id, None) is not None:
+            log.info("alarm.cleared", alarm=alarm_id)
+        self.bus.publish(event)
+
+    # ── what parts ask ───────────────────────────────────────────────────────────────────────────────────
+    def owner_of(self, number: str) -> str:
+        """The account whose `mo` names this number."""
+        return next((account.name for account in self.accounts if number in account.mo), "")
+
+    def _closed(self) -> tuple[int, str] | None:
+        if self.draining:
+            return answers.SYSTEM_ERROR, "the gateway is shutting down: bind again in a moment"
+        if self.disk_low:
+            return answers.QUEUE_FULL, self.disk_low
+        return None
+
+    def _weight(self, account: str) -> int:
+        found = self.accounts.get(account)
+        return found.weight if found is not None else 1
+
+    def _on_doubt(self, account: str, kind: int) -> str:
+        found = self.accounts.get(account)
+        return found.on_doubt[kind] if found is not None else "wait"
+
+    def _receipt_timeout(self, bearer: str) -> int:
+        settings = self.config.bearers.get(bearer)
+        return int(settings.receipt_timeout * 1000) if settings is not None else 72 * 3_600_000
+
+    def _store_moved(self, why: str) -> None:
+        self.bus.publish(StoreMoved(not why, why, self.clock.wall_ms()))
+        hint = f"{why}: new messages are refused until {self.config.store_path} can be written again"
+        self.alarm("store", bool(why), "critical", hint if why else "")
+
+    def _mismatch(self, message_id: int, detail: str) -> None:
+        log.error("store.state_mismatch", id=str(message_id), detail=detail)
+
+
+def age_of(message_id: int, now_ms: int) -> float:
+    """Seconds since the message was admitted."""
+    return (now_ms - ((message_id >> 22) + EPOCH_MS)) / 1000

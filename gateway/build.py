@@ -1,0 +1,70 @@
+"""From settings to parts: how each part is made of its table. Opens nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import drivers
+from drivers.bearer import Bearer, StateStore
+from gateway.config import Config
+from gateway.config.roads import BearerSettings, RouteSettings
+from gateway.config.sections import StoreSettings
+from gateway.model import KINDS, Kind
+from gateway.road import Road
+from gateway.routing import Route
+from gateway.sweeper import Keep
+from gateway.throttle import Backoff
+
+__all__ = ["bearer_of", "keep_of", "road_of", "routes_of", "wiped_at_once"]
+
+
+def routes_of(settings: Sequence[RouteSettings]) -> list[Route]:
+    return [
+        Route(
+            route.name,
+            route.tiers,
+            () if "*" in route.match.to else route.match.to,
+            [KINDS[kind] for kind in route.match.kinds],
+            () if "*" in route.match.accounts else route.match.accounts,
+            () if "*" in route.match.from_ else route.match.from_,
+            route.fallback_after,
+        )
+        for route in settings
+    ]
+
+
+def bearer_of(settings: BearerSettings, state: StateStore) -> Bearer:
+    """The driver's object. Raises what the driver's open() raises."""
+    bearer: Bearer = drivers.load(settings.driver).open(settings.name, settings.link, state)
+    return bearer
+
+
+def road_of(settings: BearerSettings, bearer: Bearer, now: float) -> Road:
+    reserve = settings.reserve
+    kept: dict[int, int] = {} if reserve is None else {
+        Kind.OTP: reserve.otp, Kind.ALERT: reserve.alert, Kind.TRANSACTIONAL: reserve.transactional,
+    }  # fmt: skip
+    return Road(
+        settings.name,
+        bearer,
+        [KINDS[kind] for kind in settings.kinds],
+        settings.rate,
+        kept,
+        Backoff(settings.retry.first, settings.retry.max),
+        settings.retry.tries,
+        now,
+    )
+
+
+def keep_of(settings: StoreSettings) -> Keep:
+    keep = settings.retention
+    return Keep(
+        int(keep.text * 1000), int(keep.otp_text * 1000), int(keep.metadata * 1000), int(keep.outbox * 1000)
+    )
+
+
+def wiped_at_once(config: Config) -> frozenset[int]:
+    """Kinds whose text goes in the same write as their final state."""
+    keep = config.store.retention
+    kinds = {Kind.OTP} if keep.otp_text == 0 else set()
+    return frozenset(kinds if keep.text else set(Kind))

@@ -1,0 +1,87 @@
+"""Changes to messages that wait: cancel, replace, hold, release, retry; for applications and operators alike.
+
+Only what is wholly ours can be changed: once INFLIGHT, a message is the carrier's. A message stands either in
+the queue's memory (then that object is changed) or only in the store (then a copy is, and the queue is told).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gateway.ledger import Ledger
+from gateway.lifecycle import WAITING, Cause, State
+from gateway.model import Message
+from gateway.queue import ActiveQueue
+
+__all__ = ["Desk"]
+
+
+class Desk:
+    """See the module."""
+
+    def __init__(self, ledger: Ledger, queue: ActiveQueue) -> None:
+        self._ledger = ledger
+        self._store = ledger.store
+        self._queue = queue
+
+    async def waiting(self, ids: Sequence[int]) -> dict[int, Message]:
+        """The objects to change: those that the queue has in memory, else as they are stored."""
+        stored = await self._store.get([i for i in ids if self._queue.loaded(i) is None])
+        found: dict[int, Message] = {}
+        for message_id in ids:
+            message = self._queue.loaded(message_id) or stored.get(message_id)
+            if message is not None:
+                found[message_id] = message
+        return found
+
+    async def look(self, message_id: int) -> Message | None:
+        """A message as it is now, for query_sm and trace."""
+        return (await self.waiting([message_id])).get(message_id)
+
+    async def cancel(self, messages: Iterable[Message], reason: str) -> int:
+        """DELETED, with the receipt that it owes; how many still waited."""
+        return await self._move([m for m in messages if m.state in WAITING], Cause.CANCEL, reason)
+
+    async def hold(self, messages: Iterable[Message], reason: str) -> int:
+        """HELD until somebody releases it, or its validity is over."""
+        movable = [m for m in messages if m.state in (State.QUEUED, State.SCHEDULED)]
+        return await self._move(movable, Cause.HOLD, reason)
+
+    async def release(self, messages: Iterable[Message]) -> int:
+        held = [m for m in messages if m.state is State.HELD]
+        return await self._move(held, Cause.RELEASE, "released", requeue=True)
+
+    async def retry(self, messages: Iterable[Message]) -> int:
+        """What waits for a later try, tried now."""
+        waiting = [m for m in messages if m.state is State.SCHEDULED]
+        return await self._move(waiting, Cause.RETRY_NOW, "retried by an operator", requeue=True)
+
+    async def replace(self, message: Message) -> None:
+        """The caller has rewritten the text, times or registered_delivery of a waiting message (replace_sm).
+
+        It goes back to the end of its flow, as a new message would: its place was for the old text.
+        """
+        loaded = self._queue.loaded(message.id) is message
+        self._queue.leave(message)
+        await self._store.replace(message)
+        self._queue.left([message])
+        if not loaded:
+            self._queue.offer([message], self._ledger.clock.wall_ms())
+
+    async def _move(
+        self, messages: Sequence[Message], cause: Cause, reason: str, requeue: bool = False
+    ) -> int:
+        if not messages:
+            return 0
+        now_ms = self._ledger.clock.wall_ms()
+        was_loaded = {m.id for m in messages if self._queue.loaded(m.id) is m}
+        for m in messages:
+            self._queue.leave(m)
+            m.reason = reason
+            if requeue:
+                m.due = now_ms
+        await self._ledger.end([m.advance(cause) for m in messages])
+        self._queue.left(messages)
+        if requeue:
+            self._queue.offer([m for m in messages if m.id not in was_loaded], now_ms)
+        return len(messages)

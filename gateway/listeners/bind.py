@@ -1,0 +1,304 @@
+"""One application's connection: its bind, its submissions, and the notes that it is given.
+
+Everything is a callback: a chunk of octets is one batch of submissions, stored in one write; its responses
+leave in one write when that is durable. No task a message; one a bind, where a password must be hashed, and
+one for the rare requests (query, cancel, replace).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from drivers.smpp.build import response, tlv
+from drivers.smpp.pdu import (
+    Bind,
+    Command,
+    CommandStatus,
+    Pdu,
+    Sm,
+    SubmitMulti,
+    Tag,
+)
+from drivers.smpp.session import BindState, Received
+from drivers.smpp.transport import SmppTransport
+from gateway.accounts import Account, Refusal
+from gateway.answers import THROTTLED, Answer
+from gateway.listeners.delivery import Deliveries
+from gateway.listeners.submission import Refused, Submissions
+from gateway.model import Message, Note
+
+if TYPE_CHECKING:
+    from gateway.listeners.smpp import SmppListener
+
+__all__ = ["Application"]
+
+log = structlog.get_logger("listener.smpp")
+
+_LATER = frozenset({0x08, 0x14, 0x58, 0x64})
+"""Answers to a deliver_sm that mean "again, later": RSYSERR, RMSGQFUL, RTHROTTLED, RX_T_APPN."""
+_RECEIVES = (BindState.BOUND_RX, BindState.BOUND_TRX)
+_MESSAGE_ID_RESPONSES = frozenset({Command.SUBMIT_SM, Command.DATA_SM, Command.SUBMIT_MULTI})
+
+
+class _Delivery:
+    """A note on its way over this bind: how many of its deliver_sm are unanswered, and the worst answer."""
+
+    __slots__ = ("left", "note", "status")
+
+    def __init__(self, note: Note, left: int) -> None:
+        self.note = note
+        self.left = left
+        self.status = 0
+
+
+class Application:
+    """See the module: the Handler of one SmppTransport, and the Sink of the outbox once it may receive."""
+
+    def __init__(self, listener: SmppListener) -> None:
+        self._listener = listener
+        self._account: Account | None = None
+        self._submissions: Submissions | None = None
+        self._deliveries: Deliveries | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._rare: list[Pdu] = []
+        self._unanswered = 0
+        self._receives = False
+        self.transport: SmppTransport | None = None
+        self.since = 0
+        self.submitted = 0
+        self.delivered = 0
+
+    # ── the transport's handler ──────────────────────────────────────────────────────────────────────────
+    def connected(self, transport: SmppTransport) -> None:
+        self.transport = transport
+        self._listener.opened(self)
+
+    def received(self, transport: SmppTransport, received: Received) -> None:
+        for event, detail in received.notes:
+            self._listener.noted(self.name, transport.peer, event, detail)
+        if received.answers or received.late:
+            self._answered(received)
+        if not received.requests:
+            return
+        batch: list[Sm] = []
+        for pdu in received.requests:
+            if type(pdu) is Sm:
+                batch.append(pdu)
+            elif isinstance(pdu, Bind):
+                self._task = asyncio.create_task(self._bind(pdu), name="bind")
+            else:
+                self._rare.append(pdu)
+        if batch:
+            self._submit(batch)
+        if self._rare and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._answer_rare(), name="rare requests")
+
+    def writable(self, transport: SmppTransport, writable: bool) -> None:
+        if writable and self._receives and self._account is not None:
+            self._listener.outbox.pump(self._account.name)
+
+    def closed(self, transport: SmppTransport, reason: str, unanswered: list[object]) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        account = self._account
+        if account is not None:
+            account.bound -= 1
+            if self._receives:
+                notes = {d.note.seq: d.note for d in unanswered if isinstance(d, _Delivery)}
+                self._receives = False
+                self._listener.outbox.detach(account.name, self, list(notes.values()))
+        self._listener.left(self, reason, transport.session.closed_detail)
+
+    def failed(self, transport: SmppTransport, error: Exception) -> None:
+        log.error("connection.failed", peer=transport.peer, account=self.name, exc_info=error)
+
+    @property
+    def name(self) -> str:
+        return self._account.name if self._account is not None else ""
+
+    @property
+    def account(self) -> Account | None:
+        return self._account
+
+    # ── binding ──────────────────────────────────────────────────────────────────────────────────────────
+    async def _bind(self, pdu: Bind) -> None:
+        transport = self.transport
+        assert transport is not None
+        address = transport.peer.rpartition(":")[0]
+        system_id = pdu.system_id.decode("latin-1")
+        verdict = await self._listener.accounts.verify(
+            system_id, pdu.password, address, self._listener.clock.now
+        )
+        session = transport.session
+        if isinstance(verdict, Refusal):
+            self._listener.refused(system_id, transport.peer, verdict)
+            session.refuse_bind(pdu, CommandStatus.ESME_RBINDFAIL)
+            transport.flush()
+            return
+        session.window.size = verdict.window
+        if not session.accept_bind(pdu, self._listener.system_id):
+            return
+        verdict.bound += 1
+        self._account = verdict
+        self._submissions = Submissions(verdict)
+        self._deliveries = Deliveries(verdict, session.may_send_tlvs, session.peer_version or 0)
+        self.since = self._listener.clock.wall_ms()
+        transport.flush()
+        self._listener.bound(self, session.state.value)
+        if session.state in _RECEIVES:
+            self._receives = True
+            self._listener.outbox.attach(verdict.name, self)
+
+    # ── submissions ──────────────────────────────────────────────────────────────────────────────────────
+    def _submit(self, batch: Sequence[Sm]) -> None:
+        """One chunk's submissions, of which some may be refused at once."""
+        account, submissions, transport = self._account, self._submissions, self.transport
+        assert account is not None
+        assert submissions is not None
+        assert transport is not None
+        now = self._listener.clock.wall_ms() / 1000
+        room = account.window - self._unanswered
+        messages: list[Message] = []
+        waiting: list[Sm] = []
+        raws: list[bytes] = []
+        read = submissions.read
+        for pdu in batch:
+            if len(messages) >= room:
+                text = f"over the window: {account.window} submissions are unanswered on this bind"
+                raws.append(self._response(pdu, Answer(THROTTLED, 0, text)))
+                continue
+            try:
+                messages.append(read(pdu, now))
+            except Refused as refused:
+                raws.append(self._response(pdu, Answer(refused.status, 0, refused.text)))
+            else:
+                waiting.append(pdu)
+        if raws:
+            transport.session.respond_many(raws)
+        if not messages:
+            transport.flush()
+            return
+        submitted = self._listener.intake.submit(account, messages)
+        self._unanswered += len(waiting)
+        if submitted.durable is None or submitted.durable.done():
+            self._respond(waiting, submitted.answers)
+        else:
+            submitted.durable.add_done_callback(lambda _: self._respond(waiting, submitted.answers))
+
+    def _respond(self, pdus: Sequence[Sm], answers: Sequence[Answer]) -> None:
+        self._unanswered -= len(pdus)
+        transport = self.transport
+        assert transport is not None
+        raws = []
+        for pdu, answer in zip(pdus, answers, strict=True):
+            if answer.status == 0 and not answer.deferred:
+                raws.append(response(pdu.command_id, 0, pdu.sequence_number, b"%d" % answer.message_id))
+                self.submitted += 1
+            else:
+                raws.append(self._response(pdu, answer))
+        transport.session.respond_many(raws)
+        transport.flush()
+
+    def _response(self, pdu: Pdu, answer: Answer) -> bytes:
+        """A response that has more to say than an id, where the peer knows TLVs."""
+        transport = self.transport
+        assert transport is not None
+        if answer.status:
+            self._listener.turned_away(self.name, answer)
+        message_id = b"%d" % answer.message_id if answer.status == 0 else None
+        raw = response(pdu.command_id, answer.status, pdu.sequence_number, message_id)
+        if not transport.session.may_send_tlvs:
+            return raw
+        tlvs = b""
+        if answer.deferred:
+            until = self._listener.rfc3339(answer.deferred)
+            tlvs += tlv(Tag.DEFERRED_UNTIL, until.encode())
+        if answer.status and answer.text:
+            tlvs += tlv(Tag.ADDITIONAL_STATUS_INFO_TEXT, answer.text.encode("ascii", "replace")[:255] + b"\0")
+            # with an error only the header is due (§4.4.2); where a TLV follows, the empty id keeps its place
+            raw += b"\0" if pdu.command_id in _MESSAGE_ID_RESPONSES else b""
+        return _with_length(raw + tlvs)
+
+    # ── rare requests ────────────────────────────────────────────────────────────────────────────────────
+    async def _answer_rare(self) -> None:
+        while self._rare:
+            pdu = self._rare.pop(0)
+            account, transport = self._account, self.transport
+            assert account is not None
+            assert transport is not None
+            if isinstance(pdu, SubmitMulti):
+                raw = await self._listener.requests.submit_multi(account, pdu, self._submissions)
+            else:
+                raw = await self._listener.requests.answer(account, pdu, transport.session.peer_version or 0)
+            transport.session.respond(raw)
+            transport.flush()
+
+    # ── what it is given ─────────────────────────────────────────────────────────────────────────────────
+    def room(self) -> int:
+        """Free places of the window; none while the peer does not read."""
+        transport = self.transport
+        return (
+            transport.session.room if transport is not None and transport.writable and self._receives else 0
+        )
+
+    def deliver(self, notes: Sequence[Note]) -> None:
+        transport, deliveries, account = self.transport, self._deliveries, self._account
+        assert transport is not None
+        assert deliveries is not None
+        assert account is not None
+        bodies: list[bytes] = []
+        contexts: list[object] = []
+        empty: list[Note] = []
+        late: list[Note] = []
+        room = transport.session.room
+        for note in notes:
+            made = deliveries.bodies(note)
+            if not made:
+                empty.append(note)  # its message was dropped by retention: nobody can be told any more
+            elif len(bodies) + len(made) > room and bodies:
+                late.append(note)
+            else:
+                bodies += made
+                contexts += [_Delivery(note, len(made))] * len(made)
+        transport.session.send(Command.DELIVER_SM, bodies[:room], contexts[:room], self._listener.clock.now())
+        transport.flush()
+        if late:
+            self._listener.outbox.again(account.name, late)
+        if empty:
+            self._listener.outbox.answered(account.name, empty)
+
+    def _answered(self, received: Received) -> None:
+        account = self._account
+        assert account is not None
+        done: list[Note] = []
+        again: list[Note] = []
+        for context, status, _ in (*received.answers, *received.late):
+            assert isinstance(context, _Delivery)
+            context.left -= 1
+            context.status = max(context.status, status)
+            if context.left == 0:
+                (again if context.status in _LATER else done).append(context.note)
+        self.delivered += len(done)
+        outbox = self._listener.outbox
+        if again:
+            self._listener.later(account.name, again)
+        if done:
+            outbox.answered(account.name, done)
+        elif not again:
+            outbox.pump(account.name)
+
+    def expired(self, contexts: Sequence[tuple[object, str]]) -> None:
+        """No answer in time: the note goes again, on whatever bind there is (at least once, §2.7 of the plan)."""
+        if self._account is None:
+            return
+        notes = {d.note.seq: d.note for d, _ in contexts if isinstance(d, _Delivery)}
+        self._listener.later(self._account.name, list(notes.values()))
+
+
+def _with_length(raw: bytes) -> bytes:
+    """A response whose body grew: its command_length set anew."""
+    return len(raw).to_bytes(4, "big") + raw[4:]

@@ -1,0 +1,66 @@
+"""What time asks of the store: which messages are over, and what is old enough to be wiped or dropped.
+
+In slices of ids, which rise with time: no index is needed to forget, and neither loop nor writer is held.
+"""
+
+from __future__ import annotations
+
+from gateway.stores import rows
+from gateway.stores.sqlite import SqliteStore
+
+__all__ = ["Housekeeping"]
+
+_OVERDUE = (
+    "SELECT id FROM message INDEXED BY message_awaits_receipt WHERE state IN (1, 7) AND carrier_id IS NOT NULL"
+    " AND state=1 AND bearer=? AND sent_at<? LIMIT ?"
+)
+_SLICE = "SELECT max(id) FROM (SELECT id FROM message WHERE id>=? AND id<? ORDER BY id LIMIT 1000)"
+
+
+class Housekeeping:
+    """See the module. Ids given as `upto` are the first that stay."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    async def expired(self, now_ms: int, limit: int) -> list[int]:
+        """Waiting messages whose validity is over."""
+        sql = "SELECT id FROM backlog WHERE expires>0 AND expires<=? LIMIT ?"
+        return [row[0] for row in await self._store.query(sql, (now_ms, limit))]
+
+    async def overdue(self, bearer: str, sent_before: int, limit: int) -> list[int]:
+        """Messages whose receipt has not come from this bearer."""
+        return [
+            row[0]
+            for row in await self._store.query(_OVERDUE, (self._store.number(bearer), sent_before, limit))
+        ]
+
+    async def wipe_texts(self, upto: int) -> None:
+        await self._in_slices(rows.WIPE_TEXTS, upto, "texts_wiped_to")
+
+    async def drop_messages(self, upto: int) -> None:
+        """Ended messages, their tries, and replies."""
+        await self._in_slices(rows.DELETE_ATTEMPTS, upto, "attempts_dropped_to")
+        await self._in_slices(rows.DELETE_MESSAGES, upto, "messages_dropped_to")
+        await self._store.write_rows(rows.DELETE_MOS, [(upto,)])
+
+    async def drop_notes(self, account: str, upto: int) -> int:
+        """Notes that an application did not fetch in time; how many."""
+        number = self._store.number(account)
+        found = await self._store.query(
+            "SELECT count(*) FROM outbox WHERE account=? AND seq<?", (number, upto)
+        )
+        count = int(found[0][0])
+        if count:
+            await self._store.write_rows(rows.DELETE_NOTES_UNTIL, [(number, upto)])
+        return count
+
+    async def _in_slices(self, statement: int, upto: int, mark: str) -> None:
+        begin = int(self._store.meta(mark) or 0)
+        while begin < upto:
+            last = (await self._store.query(_SLICE, (begin, upto)))[0][0]
+            end = upto - 1 if last is None else last
+            await self._store.write_many(
+                [(statement, [(begin, end)]), (rows.PUT_META, [(mark, str(end + 1))])]
+            )
+            begin = end + 1
