@@ -126,7 +126,8 @@ class Segment:
 
 class Accepted:
     """The network took the segment. carrier_id: its id verbatim, "" when it gave none; key: its canonical form
-    (lower case, no leading zeros), under which a receipt finds it."""
+    (lower case, no leading zeros), under which a receipt finds it.
+    """
 
     __slots__ = ("carrier_id", "key", "segment")
 
@@ -259,7 +260,7 @@ Event = Accepted | Refused | Unsent | Doubtful | Receipt | Inbound | LinkChanged
 Emit = Callable[[Sequence[Event]], Awaitable[None]]
 
 
-class NotStored(Exception):  # noqa: N818 - it says what happened
+class NotStored(Exception):
     """Raised by what emit returns when the batch could not be made durable: do not acknowledge it."""
 
 

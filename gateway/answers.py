@@ -35,7 +35,8 @@ REFERENCE_REUSED = 0x0408
 
 class Answer:
     """The answer to one submission. status: 0 is accepted, and then message_id is its id. text: in words, for
-    additional_status_info_text and logs. deferred: Unix ms until which a rule postponed it, or 0."""
+    additional_status_info_text and logs. deferred: Unix ms until which a rule postponed it, or 0.
+    """
 
     __slots__ = ("deferred", "message_id", "status", "text")
 

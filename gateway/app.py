@@ -13,6 +13,7 @@ import gc
 import os
 import random
 import shutil
+from collections.abc import Sequence
 from typing import IO
 
 import structlog
@@ -35,13 +36,16 @@ from gateway.links import Links
 from gateway.listeners.requests import Requests
 from gateway.listeners.smpp import SmppListener
 from gateway.mo import MobileOriginated
-from gateway.model import EPOCH_MS, MessageIds
+from gateway.lifecycle import Cause
+from gateway.model import Message, MessageIds
 from gateway.notify import notify, watchdog_interval
 from gateway.outbox import Outbox
 from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue
 from gateway.receipts import Receipts
 from gateway.references import References
+from gateway.reload import reload
+from gateway.reroute import reroute
 from gateway.routing import Router
 from gateway.rules import RULES, Rulebook
 from gateway.stores import files, rows
@@ -83,6 +87,7 @@ class App:
         self.clock: Clock = clock or SystemClock()
         self.random = draw or random.Random()  # noqa: S311 - jitter, no secret
         self.draining = False
+        self.drained = ""
         self.disk_low = ""
         self.started_at = self.clock.wall_ms()
         self.alarms: dict[str, AlarmMoved] = {}
@@ -96,6 +101,7 @@ class App:
             self._open_store()
             self._build()
             self._remember()
+            await reroute(self.queue, self.store, self.desk, self.dispatcher.router, self.clock)
             await self._open_doors()
         except BaseException:
             await self.stop(0.0)
@@ -133,10 +139,8 @@ class App:
             self.ledger, self.queue, Router(build.routes_of(config.routes)), self.correlation, self.doubts,
             self.random.random,
         )  # fmt: skip
-        self.rules = self._rulebook()
-        self.dispatcher = Dispatcher(
-            self.ledger, self.queue, self.outcomes, lambda m, now: self.rules.recheck(m, now)
-        )
+        self.rules = self.rulebook()
+        self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self._recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted
         self.mo = MobileOriginated(self.ledger, self.owner_of)
@@ -184,9 +188,17 @@ class App:
         bearer = build.bearer_of(settings, DriverState(self.store, name))
         self.links.start(build.road_of(settings, bearer, self.clock.now()))
 
-    def _rulebook(self) -> Rulebook:
+    async def close_bearer(self, name: str, seconds: float) -> None:
+        """Drain it and take it out; what it still had is in doubt, what waited for it waits."""
+        await self.links.stop(name, seconds)
+
+    async def reload(self) -> list[dict[str, str]]:
+        """Read the file again and apply the difference; see reload.py for what it raises."""
+        return await reload(self)
+
+    def rulebook(self) -> Rulebook:
         order = [RULES[name]() for name in self.config.rules.order if name in RULES]
-        return Rulebook(order, self.accounts)
+        return Rulebook(order, self.accounts.get)
 
     # ── stopping ─────────────────────────────────────────────────────────────────────────────────────────
     async def stop(self, drain: float) -> None:
@@ -228,7 +240,7 @@ class App:
             self._look_at_disk()
             try:
                 await self.sweeper.turn()
-            except Exception:  # noqa: BLE001 - one bad duty must not end the others, nor hide
+            except Exception:
                 log.exception("sweeper.failed")
             beat += 1.0
             if watchdog and beat >= watchdog:
@@ -238,7 +250,10 @@ class App:
     def _look_at_disk(self) -> None:
         free = shutil.disk_usage(self.config.state_dir).free
         least = self.config.store.min_free_disk
-        low = f"{free // 1_000_000} MB free in {self.config.state_dir}, store.min_free_disk asks for {least // 1_000_000}"
+        low = (
+            f"{free // 1_000_000} MB free in {self.config.state_dir}:"
+            f" store.min_free_disk asks for {least // 1_000_000} MB"
+        )
         if free < least and not self.disk_low:
             self.alarm("disk", True, "critical", low)
         elif free >= least and self.disk_low:
@@ -256,6 +271,9 @@ class App:
         self.bus.publish(event)
 
     # ── what parts ask ───────────────────────────────────────────────────────────────────────────────────
+    def _recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, tuple[Cause, int, str]]:
+        return self.rules.recheck(messages, now_ms)  # whichever rulebook is in force: a reload swaps it
+
     def owner_of(self, number: str) -> str:
         """The account whose `mo` names this number."""
         return next((account.name for account in self.accounts if number in account.mo), "")
@@ -263,6 +281,8 @@ class App:
     def _closed(self) -> tuple[int, str] | None:
         if self.draining:
             return answers.SYSTEM_ERROR, "the gateway is shutting down: bind again in a moment"
+        if self.drained:
+            return answers.SYSTEM_ERROR, f"the gateway takes nothing new ({self.drained})"
         if self.disk_low:
             return answers.QUEUE_FULL, self.disk_low
         return None
@@ -286,8 +306,3 @@ class App:
 
     def _mismatch(self, message_id: int, detail: str) -> None:
         log.error("store.state_mismatch", id=str(message_id), detail=detail)
-
-
-def age_of(message_id: int, now_ms: int) -> float:
-    """Seconds since the message was admitted."""
-    return (now_ms - ((message_id >> 22) + EPOCH_MS)) / 1000

@@ -9,6 +9,8 @@ __all__ = ["Clock", "SystemClock"]
 
 
 class Clock(Protocol):
+    """What every part is given instead of the time module."""
+
     def now(self) -> float:
         """Seconds of a clock that never jumps; for intervals only."""
 

@@ -13,7 +13,7 @@ from drivers.bearer import Doubtful, Segment, Unsent
 from drivers.sms.split import split
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, State
-from gateway.model import LANES, Change, Message, Part, lane_of
+from gateway.model import LANES, Change, Kind, Message, Part, lane_of
 from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue, Allowed
 from gateway.road import Aside, LongSend, Road
@@ -24,8 +24,11 @@ __all__ = ["Dispatcher", "Recheck"]
 Recheck = Callable[[Sequence[Message], int], dict[int, tuple[Cause, int, str]]]
 """Rules before the wire: (messages, now_ms) -> by message id, (cause, due, reason) of those that may not leave."""
 
-URGENT = 4
-"""Lanes below this rank are the OTPs', for which a bearer may keep slots."""
+PASSES = 19
+"""Messages that may pass a waiting queue before it has a turn: the lanes below keep their 5 %."""
+
+GROUP_TIME = 300.0
+"""Seconds that the parts of a text which the application has split go by the bearer of the first."""
 
 
 class Dispatcher:
@@ -37,6 +40,7 @@ class Dispatcher:
         self._clock = ledger.clock
         self._recheck = recheck
         self._choices: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._groups: dict[tuple[str, str], tuple[str, float]] = {}
         self.outcomes = outcomes
         self.roads = outcomes.roads
 
@@ -74,58 +78,77 @@ class Dispatcher:
     def reserve(self, messages: Sequence[Message]) -> list[Message]:
         """Mark those that may leave at once INFLIGHT, so that admission and taking are one write.
 
-        Nothing may pass what already waits: only lanes above it, and 5 % of the room is left to it.
+        Only a lane above all that waits may pass it, and after PASSES messages the queue has a turn.
         """
         now = self._clock.now()
-        rooms: dict[str, int] = {}
-        ranks: dict[str, int] = {}
+        rooms: dict[tuple[str, int], int] = {}
         chosen: list[Message] = []
         for m in messages:
-            road = self._road_with_room(m, now, rooms, ranks)
+            road = self._road_with_room(m, now, rooms)
             if road is None:
                 continue
-            rooms[road.name] -= m.parts
+            rooms[road.name, m.kind] -= m.parts
             road.taking += m.parts
             m.bearer = road.name
             m.tries = 1
             m.advance(Cause.ADMIT_AT_ONCE)
+            if m.group:
+                self._pin(m, road)
             chosen.append(m)
         return chosen
 
-    def _road_with_room(
-        self, m: Message, now: float, rooms: dict[str, int], ranks: dict[str, int]
-    ) -> Road | None:
+    def _road_with_room(self, m: Message, now: float, rooms: dict[tuple[str, int], int]) -> Road | None:
         best: Road | None = None
-        for name in self.choices(m.route, m.kind):
-            road = self.roads[name]
-            room = rooms.get(name)
+        most = m.parts - 1
+        names = self.choices(m.route, m.kind)
+        if m.group and (pinned := self._pinned(m)) is not None:
+            names = (pinned.name,) if pinned.name in names else ()
+        for name in names:
+            room = rooms.get((name, m.kind))
             if room is None:
-                room = road.room(now)
-                ranks[name] = rank = self._queue.waiting_rank(self._clock.wall_ms(), self._allowed(road))
-                if rank < LANES:
-                    room = room * 19 // 20
-                rooms[name] = room
-            if (
-                room >= m.parts
-                and lane_of(m.kind, m.priority) < ranks[name]
-                and (best is None or room > rooms[best.name])
-            ):
-                best = road
+                room = rooms[name, m.kind] = self._straight_room(self.roads[name], m, now)
+            if room > most:
+                best, most = self.roads[name], room
         return best
+
+    def _straight_room(self, road: Road, m: Message, now: float) -> int:
+        room = road.room(now, m.kind)
+        if room > 0 and self._queue.count:
+            rank = self._queue.waiting_rank(self._clock.wall_ms(), self._allowed(road))
+            if rank <= lane_of(m.kind, m.priority):
+                return 0
+            if rank < LANES:
+                room = min(room, PASSES - road.passed)
+                road.passed += max(0, room)
+        return room
+
+    # ── texts that the application has split: all parts by one bearer ────────────────────────────────────
+    def _pin(self, m: Message, road: Road) -> None:
+        if not m.group.startswith("multi:"):
+            self._groups[m.account, m.group] = (road.name, self._clock.now() + GROUP_TIME)
+
+    def _pinned(self, m: Message) -> Road | None:
+        known = self._groups.get((m.account, m.group))
+        road = self.roads.get(known[0]) if known is not None else None
+        return road if road is not None and road.open else None
 
     def admitted(self, messages: Sequence[Message], durable: bool) -> None:
         """The reserved messages are on disk (or the store refused them): they may leave, or their room is free."""
         touched: dict[str, Road] = {}
+        back: list[Message] = []
         for m in messages:
             road = self.roads.get(m.bearer)
-            if road is None:
-                if durable:
-                    self.outcomes.give_back([m])
+            if road is not None:
+                road.taking -= m.parts
+                touched[road.name] = road
+            if not durable:
                 continue
-            touched[road.name] = road
-            road.taking -= m.parts
-            if durable:
+            if road is not None and road.open:
                 road.stage(self._segments(m, road), m.kind)
+            else:
+                back.append(m)  # the link went down meanwhile: another road may take it
+        if back:
+            self.outcomes.give_back(back)
         for road in touched.values():
             self.pump(road)
 
@@ -153,19 +176,25 @@ class Dispatcher:
         )
 
     def _take(self, road: Road, now: float) -> None:
-        allowed = self._allowed(road)
+        """First what all kinds may have; then the slots that are kept for the higher ones."""
         now_ms = self._clock.wall_ms()
-        room = road.room(now)
-        lowest = LANES
-        if room <= 0:
-            room = road.urgent_room(now, 0)  # slots are kept for OTPs
-            lowest = URGENT
-        if room <= 0:
-            return
-        messages = self._from_aside(road, room, now)
-        if len(messages) < room:
-            messages += self._queue.pop(road.name, room - len(messages), now_ms, allowed, lowest)
+        allowed = self._allowed(road)
+        messages: list[Message] = []
+        taken = 0
+        for kind in (
+            (Kind.MARKETING, Kind.TRANSACTIONAL, Kind.ALERT, Kind.OTP) if road.reserves else (Kind.MARKETING,)
+        ):
+            room = road.room(now, kind) - taken
+            if room <= 0:
+                continue
+            if kind is Kind.MARKETING and self.outcomes.aside:
+                messages += self._from_aside(road, room, now)
+                room -= sum(m.parts for m in messages)
+            if room > 0:
+                messages += self._queue.pop(road.name, room, now_ms, allowed, (kind + 1) * 4)
+            taken = sum(m.parts for m in messages)
         if messages:
+            road.passed = 0
             self._send(road, messages, now_ms)
 
     def _send(self, road: Road, messages: list[Message], now_ms: int) -> None:
@@ -179,7 +208,11 @@ class Dispatcher:
                 ended.append(m.advance(Cause.OUTLIVE))
             elif m.id in refused:
                 self._refuse_by_rule(m, refused[m.id], ended)
+            elif m.group and (pinned := self._pinned(m)) not in (None, road):
+                self._leave_to(m, pinned)
             else:
+                if m.group:
+                    self._pin(m, road)
                 m.bearer = road.name
                 m.tries += 1
                 road.taking += m.parts
@@ -189,6 +222,12 @@ class Dispatcher:
             self.outcomes.settle(ended)
         if changes:
             _ = self._ledger.settle(changes, (), lambda: self.admitted(going, durable=True))
+
+    def _leave_to(self, m: Message, road: Road | None) -> None:
+        """Another bearer has the other parts of this text: it waits for that one, as long as the route would."""
+        route = self.router.get(m.route)
+        until = self._clock.now() + (route.fallback_after if route else 0.0)
+        self.outcomes.aside.append(Aside(m, frozenset(), road.name if road else "", 0.0, until))
 
     def _refuse_by_rule(self, m: Message, verdict: tuple[Cause, int, str], changes: list[Change]) -> None:
         cause, due, reason = verdict
@@ -316,4 +355,6 @@ class Dispatcher:
         for road in self.roads.values():
             if road.adaptive.recover(now):
                 road.throttle.set_rate(road.adaptive.rate)
+        if self._groups:
+            self._groups = {key: pin for key, pin in self._groups.items() if pin[1] > now}
         self.outcomes.doubts_over(now)

@@ -77,6 +77,8 @@ class Links:
         await asyncio.gather(task, return_exceptions=True)
         self._dispatcher.ended(road)
         self._moved(road, up=False, reason="stopped", detail="closed by the gateway")
+        del self._dispatcher.roads[name]
+        self._dispatcher.health_changed()
 
     async def stop_all(self, seconds: float) -> None:
         await asyncio.gather(*(self.stop(name, seconds) for name in list(self._tasks)))
@@ -90,7 +92,7 @@ class Links:
                 why = "run() returned"
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # noqa: BLE001 - a driver's bug must not end the daemon, nor hide
+            except Exception as error:
                 why = f"{type(error).__name__}: {error}"
                 log.exception("bearer.failed", bearer=road.name)
             failures += 1

@@ -96,7 +96,8 @@ class MobileOriginated:
         self.unowned += not account
         mo_id = self._ledger.ids.take(1, now)[0]
         return Mo(
-            mo_id, bearer, joined.source, joined.destination, data_coding, udh, payload, now, account, 0, joined.complete
+            mo_id, bearer, joined.source, joined.destination, data_coding, udh, payload, now, account, 0,
+            joined.complete,
         )  # fmt: skip
 
     def _deposit(self, mos: Sequence[Mo], tokens: Sequence[object]) -> asyncio.Future[None]:

@@ -234,8 +234,11 @@ class Outcomes:
         self.aside.append(Aside(m, frozenset(), m.bearer, now + pause, now + pause + patience))
 
     def half_lost(self, m: Message) -> None:
-        """The bearer that has the first parts did not come back: on_doubt decides for the whole text."""
-        if self.doubts.action(m) == "resend":
+        """The bearer that has the first parts did not come back: on_doubt decides for the whole text.
+
+        A part that is a message of its own (the application split the text) simply takes another road.
+        """
+        if m.part_states is None or self.doubts.action(m) == "resend":
             m.part_states = None
             self._queue.give_back([m])
         else:

@@ -108,7 +108,8 @@ class Receipts:
     def rematch(self, orphan: Orphan, keys: Sequence[str]) -> bool:
         """Try an orphan again (an operator asked, or a restart); whether it found its message."""
         receipt = Receipt(
-            orphan.carrier_id, keys, MessageState(orphan.state), orphan.final, orphan.recipient, orphan.code, 0.0, orphan.raw
+            orphan.carrier_id, keys, MessageState(orphan.state), orphan.final, orphan.recipient, orphan.code, 0.0,
+            orphan.raw,
         )  # fmt: skip
         found = self._find(orphan.bearer, receipt)
         if found is None:

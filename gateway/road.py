@@ -21,7 +21,9 @@ AHEAD = 0.02
 
 
 class Road:
-    """See the module. taking: segments whose INFLIGHT is being written. tries: how often a refusal is retried."""
+    """See the module. taking: segments whose INFLIGHT is being written. tries: how often a refusal is retried.
+    passed: messages that went straight through while others waited, since the queue last had a turn.
+    """
 
     __slots__ = (
         "accepted",
@@ -34,7 +36,9 @@ class Road:
         "health",
         "last_accept",
         "name",
+        "passed",
         "refused",
+        "reserves",
         "staged",
         "staged_count",
         "status",
@@ -64,7 +68,9 @@ class Road:
         self.tries = tries
         self.staged: tuple[deque[Segment], ...] = tuple(deque() for _ in Kind)
         self.staged_count = 0
+        self.reserves = bool(kept_for_higher(reserve, rate))
         self.taking = 0
+        self.passed = 0
         self.unanswered: set[Segment] = set()
         self.disabled = ""
         self.draining = False
@@ -78,27 +84,17 @@ class Road:
     def open(self) -> bool:
         return self.health.up and not self.disabled and not self.draining
 
-    def room(self, now: float) -> int:
-        """How many more segments may be made INFLIGHT for this bearer now."""
+    def room(self, now: float, kind: int = Kind.MARKETING) -> int:
+        """How many more segments of this kind may be made INFLIGHT now; a reserve leaves higher kinds more."""
         if not self.open or self.adaptive.paused(now):
             return 0
         free = self.bearer.credit()
         if free <= 0:
             return 0
-        return min(free, self.throttle.free(now + AHEAD)) - self.staged_count - self.taking
-
-    def urgent_room(self, now: float, kind: int) -> int:
-        """The same for one kind, whose reserve may leave it more."""
-        if not self.open or self.adaptive.paused(now):
-            return 0
-        return (
-            min(self.bearer.credit(), self.throttle.free(now + AHEAD, kind))
-            - self.taking
-            - self._staged_above(kind)
+        ready = (
+            self.staged_count if kind == Kind.MARKETING else sum(len(self.staged[k]) for k in range(kind + 1))
         )
-
-    def _staged_above(self, kind: int) -> int:
-        return sum(len(self.staged[k]) for k in range(kind + 1))
+        return min(free, self.throttle.free(now + AHEAD, kind)) - ready - self.taking
 
     def stage(self, segments: Iterable[Segment], kind: int) -> None:
         queue = self.staged[kind]

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import structlog
 
 from gateway.correlation import Correlation
+from gateway.desk import Desk
 from gateway.dispatch import Dispatcher
 from gateway.ledger import Ledger
-from gateway.desk import Desk
 from gateway.lifecycle import WAITING, Cause, can
 from gateway.mo import MobileOriginated
 from gateway.model import EPOCH_MS

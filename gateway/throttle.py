@@ -77,6 +77,11 @@ class Throttle:
         self._last.limit = max(1, math.ceil(rate))
         self._last.span = (1.0 if rate >= 1 else 1.0 / rate) + MARGIN
 
+    def adopt(self, other: Throttle) -> None:
+        """Take over another's rate and reserve (a reload); what was sent in the last second still counts."""
+        self._reserve = other._reserve
+        self.set_rate(other.rate)
+
     def free(self, now: float, rank: int = 0) -> int:
         """How many segments of this rank may be handed over at `now` (seconds, any steady clock)."""
         room = self._last.free(now)

@@ -57,7 +57,7 @@ class Behaviour:
 
     # Its receipts
     receipts: Receipts = _option("normal", "whether receipts are sent to those who ask for them")  # noqa: RUF009 - a field() all the same
-    receipt_delay: float = _option(0.0, "seconds from submit_sm to its receipt")
+    receipt_delay: float = _option(0.0, "seconds from the submit_sm_resp to the receipt")
     early_percent: float = _option(0.0, "percent of receipts that come before the submit_sm_resp")
     late_percent: float = _option(0.0, "percent of receipts that come late_delay later than the others")
     late_delay: float = _option(60.0, "how late, in seconds")

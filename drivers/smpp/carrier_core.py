@@ -90,7 +90,7 @@ class CarrierCore:
         )
         batch.submitted.append(taken)
         delay = faults.latency()
-        if sm.registered_delivery & 0x03 and self._receipts(taken, receipt_id, origin, batch):
+        if sm.registered_delivery & 0x03 and self._receipts(taken, receipt_id, delay, origin, batch):
             delay = max(delay, EARLINESS)
         if answered:
             raw = response(sm.command_id, 0, sm.sequence_number, message_id)
@@ -101,10 +101,15 @@ class CarrierCore:
         if faults.mo_is_due():
             b = faults.behaviour
             source, destination = b.mo_source or taken.destination, b.mo_destination or taken.source
-            self._mo(source, destination, b.mo_text, b.mo_parts, b.receipt_delay, taken, batch)
+            self._mo(source, destination, b.mo_text, b.mo_parts, delay + b.receipt_delay, taken, batch)
 
-    def _receipts(self, taken: Submitted, receipt_id: bytes, origin: Origin, batch: Batch) -> bool:
-        """Whether one of them is early. registered_delivery 2: failures only (§5.2.17)."""
+    def _receipts(
+        self, taken: Submitted, receipt_id: bytes, answer: float, origin: Origin, batch: Batch
+    ) -> bool:
+        """Whether one of them is early; answer: the response's delay, behind which all others come.
+
+        registered_delivery 2 asks for failures only (§5.2.17).
+        """
         early = False
         b = self._faults.behaviour
         only_failures = taken.sm.registered_delivery & 0x03 == 2
@@ -116,12 +121,13 @@ class CarrierCore:
                 early = True
                 batch.early.append(delivery)
                 continue
-            deliveries = batch.deliveries.get(notice.delay)
+            delay = answer + notice.delay
+            deliveries = batch.deliveries.get(delay)
             if deliveries is None:
-                deliveries = batch.deliveries[notice.delay] = []
+                deliveries = batch.deliveries[delay] = []
             deliveries.append(delivery)
             if b.stop_percent and notice.delivered and self._faults.drawn(b.stop_percent):
-                self._mo(taken.destination, taken.source, b.stop_text, 1, notice.delay, taken, batch)
+                self._mo(taken.destination, taken.source, b.stop_text, 1, delay, taken, batch)
         return early
 
     def _mo(

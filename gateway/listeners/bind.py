@@ -97,7 +97,7 @@ class Application:
         if self._rare and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._answer_rare(), name="rare requests")
 
-    def writable(self, transport: SmppTransport, writable: bool) -> None:
+    def writable(self, transport: SmppTransport, writable: bool) -> None:  # noqa: ARG002 - the Handler's
         if writable and self._receives and self._account is not None:
             self._listener.outbox.pump(self._account.name)
 

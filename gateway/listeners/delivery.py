@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from drivers.bearer import MessageState
-from drivers.sms.address import AddressError, wire_octets
-from drivers.sms.alphabet import Alphabet, alphabet_of, decode, encode_as
-from drivers.sms.split import split
 from drivers.smpp import receipt, times
 from drivers.smpp.build import address, sm_body, tlv
 from drivers.smpp.pdu import Tag
+from drivers.sms.address import AddressError, wire_octets
+from drivers.sms.alphabet import Alphabet, alphabet_of, decode, encode_as
+from drivers.sms.split import split
 from gateway.accounts import Account
 from gateway.answers import error_code
 from gateway.lifecycle import State

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from drivers.sms import address
-from drivers.sms.address import AddressError
 from drivers.smpp import times
 from drivers.smpp.build import header, query_resp_body, response
 from drivers.smpp.pdu import RESPONSE, Cancel, Command, CommandStatus, Pdu, Query, Replace, Sm, SubmitMulti
+from drivers.sms import address
+from drivers.sms.address import AddressError
 from gateway.accounts import Account
 from gateway.answers import Answer
 from gateway.desk import Desk

@@ -84,7 +84,7 @@ class SmppListener:
                 application.transport.session.unbind(self.clock.now())
                 application.transport.flush()
         deadline = self.clock.now() + seconds
-        while self._open and self.clock.now() < deadline:
+        while self._open and self.clock.now() < deadline:  # noqa: ASYNC110 - a poll of a few seconds, once in a life
             await asyncio.sleep(0.05)
 
     async def stop(self) -> None:

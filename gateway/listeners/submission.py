@@ -7,13 +7,13 @@ show it again (echo).
 
 from __future__ import annotations
 
+from drivers.smpp import times
+from drivers.smpp.pdu import CommandStatus, Sm, Tag
 from drivers.sms import address
 from drivers.sms.address import AddressError
 from drivers.sms.alphabet import Alphabet, alphabet_of, decode, fit, smart_encoding
 from drivers.sms.split import segment_count
 from drivers.sms.udh import concat_header, concat_of, split_udh
-from drivers.smpp import times
-from drivers.smpp.pdu import CommandStatus, Sm, Tag
 from gateway.accounts import Account
 from gateway.model import Kind, Message
 
@@ -145,10 +145,9 @@ class Submissions:
             udh = _from_sar(pdu.tlvs)
         data_coding = pdu.data_coding
         account = self._account
-        if data_coding == 0 and account.default_alphabet == "gsm7" and not account.smart_encoding:
-            if octets.isascii():
-                return 0, udh, octets
-            # An octet over 0x7f is not GSM 03.38: the application meant Latin-1 (field practice).
+        plain = data_coding == 0 and account.default_alphabet == "gsm7" and not account.smart_encoding
+        if plain and octets.isascii():  # an octet over 0x7f is not GSM 03.38: decode() takes it for Latin-1
+            return 0, udh, octets
         alphabet = alphabet_of(data_coding)
         if alphabet is Alphabet.OCTETS or (alphabet is Alphabet.UCS2 and not account.smart_encoding):
             return data_coding, udh, octets

@@ -6,13 +6,16 @@ and its rule and reason go wherever the message is told of: response, receipt, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from gateway.accounts import Account, Accounts
 from gateway.lifecycle import Cause
 from gateway.model import Message
 from gateway.rules.rule import Action, Rule, Verdict
 from gateway.rules.sender import SenderRule
+
+if TYPE_CHECKING:
+    from gateway.accounts import Account
 
 __all__ = ["RULES", "Rulebook"]
 
@@ -23,12 +26,12 @@ _CAUSE = {Action.POSTPONE: Cause.POSTPONE, Action.HOLD: Cause.HOLD, Action.REFUS
 
 
 class Rulebook:
-    """The configured rules, in order."""
+    """The configured rules, in order. account_of: an account by its name, None once it is gone."""
 
-    def __init__(self, rules: Sequence[Rule], accounts: Accounts) -> None:
+    def __init__(self, rules: Sequence[Rule], account_of: Callable[[str], Account | None]) -> None:
         self._rules = tuple(rules)
         self._again = tuple(rule for rule in rules if rule.recheck)
-        self._accounts = accounts
+        self._account_of = account_of
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """The first verdict against it; None: it may go."""
@@ -44,7 +47,7 @@ class Rulebook:
         if not self._again:
             return found
         for message in messages:
-            account = self._accounts.get(message.account)
+            account = self._account_of(message.account)
             if account is None:
                 continue
             for rule in self._again:

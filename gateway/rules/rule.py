@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from gateway.accounts import Account
 from gateway.model import Message
+
+if TYPE_CHECKING:
+    from gateway.accounts import Account
 
 __all__ = ["Action", "Rule", "Verdict"]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gateway import answers
-from gateway.accounts import Account
 from gateway.model import Message
 from gateway.rules.rule import Action, Verdict
+
+if TYPE_CHECKING:
+    from gateway.accounts import Account
 
 __all__ = ["SenderRule"]
 

@@ -12,7 +12,8 @@ __all__ = ["Names"]
 
 class Names:
     """text ↔ number, for ever: a number is never given twice. A new name travels with the units that use it
-    until one of them is durable, so that no row can name what is not there."""
+    until one of them is durable, so that no row can name what is not there.
+    """
 
     __slots__ = ("_fresh", "_numbers", "_texts")
 

@@ -164,6 +164,20 @@ class SqliteStore:
             unit.add(rows.INSERT_BACKLOG, [self._backlog_row(m)])
         return self._write(unit)
 
+    def reroute(self, moves: Sequence[tuple[Message, str]]) -> asyncio.Future[None]:
+        unit = self._writer.unit()
+        number = self._names.number
+        leave, enter, update = [], [], []
+        for m, route in moves:
+            leave.append(self._backlog_key(m))
+            m.route = route
+            enter.append(self._backlog_row(m))
+            update.append((number(route), m.id))
+        unit.add(rows.DELETE_BACKLOG, leave)
+        unit.add(rows.INSERT_BACKLOG, enter)
+        unit.add(rows.REROUTE, update)
+        return self._write(unit)
+
     # ── correlation ──────────────────────────────────────────────────────────────────────────────────────
     def match(self, bearer: str, keys: Sequence[str]) -> list[tuple[Message, int]]:
         marks = ",".join("?" * len(keys))

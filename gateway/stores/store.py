@@ -132,7 +132,8 @@ class Store(Protocol):
     # ── correlation ──────────────────────────────────────────────────────────────────────────────────────
     def match(self, bearer: str, keys: Sequence[str]) -> list[tuple[Message, int]]:
         """Messages that await a receipt from this bearer under one of these canonical ids, and the index of
-        the part that it is for (-1: the message has one segment). Synchronous."""
+        the part that it is for (-1: the message has one segment). Synchronous.
+        """
 
     def keep_orphans(self, orphans: Sequence[Orphan]) -> Future[None]: ...
 
@@ -146,10 +147,14 @@ class Store(Protocol):
         """Every flow that has a backlog; at start."""
 
     def refill(self, key: FlowKey, after: tuple[int, int], now_ms: int, limit: int) -> list[Message]:
-        """The next due messages of a flow behind (due, id), in order. Synchronous, one range."""
+        """The next due messages of a flow behind (due, id), in order. Synchronous, one range.
+
+        What is under way is left out: an entry that is written but not yet announced, a row that is about to
+        leave. So nobody reads a message that somebody else has in hand.
+        """
 
     def first_due(self, key: FlowKey, after: tuple[int, int]) -> int:
-        """When the next message of this flow behind (due, id) comes due; 0 if there is none."""
+        """When the next message of this flow behind (due, id) comes due, Unix ms; -1 if there is none."""
 
     def in_doubt(self) -> list[Message]:
         """At start: the messages that were INFLIGHT when the last process died."""

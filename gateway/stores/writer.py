@@ -6,7 +6,8 @@ grows to what arrived while the disk was busy. Measured: executemany in a thread
 times slower (it takes the GIL at every row), so only COMMIT goes there.
 
 When a statement fails, the transaction is rolled back and its units are tried one by one, so that one bad
-row answers its own sender and nobody else. When the disk fails, all of them fail, and the next batch tries anew.
+row answers its own sender and nobody else. When the disk fails, who asked is refused, what has happened is
+kept, and the disk is tried again and again: whoever waits for it to be well need not write to find out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from queue import SimpleQueue
@@ -35,11 +37,13 @@ _ROW_FAULTS = (
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
     OverflowError,
+    UnicodeError,  # a lone surrogate
 )
-
 
 RETRY_AFTER = 0.5
 """Seconds between tries while the disk refuses: nothing else happens meanwhile, and space may come back."""
+
+_CLOSED = "the store is closed"
 
 
 class Unit:
@@ -47,13 +51,17 @@ class Unit:
 
     insist: what it tells has already happened (a carrier accepted, a receipt came): when the disk fails it is
     kept and tried again until it is written, while a unit that only asks (a new message) fails at once.
+    apart: it needs a transaction that begins with it, since one orders rows by statement and not by unit.
+    undo: called when it has failed for good, before the future's callbacks.
     """
 
-    __slots__ = ("future", "insist", "rows", "size")
+    __slots__ = ("apart", "future", "insist", "rows", "size", "undo")
 
     def __init__(self, future: asyncio.Future[None], insist: bool) -> None:
         self.future = future
         self.insist = insist
+        self.apart = False
+        self.undo: Callable[[], None] | None = None
         self.rows: list[tuple[int, Sequence[Row]]] = []
         self.size = 0
 
@@ -91,7 +99,9 @@ class GroupWriter:
         self._sick = ""
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._idle: list[asyncio.Future[None]] = []
+        self._errands: deque[tuple[Callable[[], object], asyncio.Future[None]]] = deque()
+        self._closing: asyncio.Future[None] | None = None
+        self._closed = False
         self.transactions = 0
         self.rows = 0
         self.last_commit = self._loop.time()
@@ -109,39 +119,42 @@ class GroupWriter:
 
     def write(self, unit: Unit) -> asyncio.Future[None]:
         """Queue a unit for the next transaction; its future is done when it is durable, or has failed."""
+        if self._closed:
+            _refuse(unit, StoreUnavailable(_CLOSED))
+            return unit.future
         self._pending.append(unit)
-        if not self._armed and not self._busy:
-            self._armed = True
-            self._loop.call_soon(self._begin)
+        self._arm()
         return unit.future
 
     async def flush(self) -> None:
-        """Wait until nothing is pending or under way."""
-        while self._pending or self._busy:
-            waiter = self._loop.create_future()
-            self._idle.append(waiter)
-            await waiter
+        """Wait until everything written so far is durable; what is written meanwhile is not waited for."""
+        if self._pending or self._under_way:
+            await self.write(self.unit())
 
     async def in_thread(self, job: Callable[[], object]) -> None:
-        """Run something slow on the connection (a checkpoint, a backup step) between two transactions."""
+        """Run something slow on the connection (a checkpoint) between two transactions."""
         await self.flush()
-        self._busy = True
-        done = self._loop.create_future()
-
-        def run() -> None:
-            try:
-                job()
-            except sqlite3.Error as error:
-                self._loop.call_soon_threadsafe(self._job_done, done, error)
-            else:
-                self._loop.call_soon_threadsafe(self._job_done, done, None)
-
-        self._jobs.put(run)
+        done: asyncio.Future[None] = self._loop.create_future()
+        if self._closed:
+            raise StoreUnavailable(_CLOSED)
+        self._errands.append((job, done))
+        self._arm()
         await done
 
     async def close(self) -> None:
-        if not self._sick:
-            await self.flush()
+        """Write what is left. When the disk refuses even now, what insists has failed too."""
+        if self._closed:
+            return
+        self._closing = self._loop.create_future()
+        last = self.write(self.unit())
+        last.add_done_callback(lambda _: self._closing_may_end())
+        await self._closing
+        self._closed = True
+        left, self._pending = self._pending, []
+        for unit in left:  # after this the thread's last COMMIT, if any, answers its own units
+            _refuse(unit, StoreUnavailable(self._sick or _CLOSED))
+        for _, done in self._errands:
+            _fail_future(done, StoreUnavailable(_CLOSED))
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -151,24 +164,32 @@ class GroupWriter:
         return len(self._pending)
 
     # ── one transaction ──────────────────────────────────────────────────────────────────────────────────
+    def _arm(self) -> None:
+        if not self._armed and not self._busy:
+            self._armed = True
+            self._loop.call_soon(self._begin)
+
     def _begin(self) -> None:
         self._armed = False
-        if self._busy:
+        if self._busy or self._closed:
             return
-        if not self._pending:
-            self._wake_idle()
+        if self._errands:
+            self._run(*self._errands.popleft())
             return
         units = self._take()
+        if not units and not self._sick:
+            return
         try:
             self._execute(units)
         except _ROW_FAULTS:
             self._rollback()
             units = self._one_by_one(units)
+            if not units:
+                self._next()
+                return
         except _HOPELESS as error:
             self._rollback()
             self._fail(units, error)
-            units = []
-        if not units:
             self._next()
             return
         self._busy = True
@@ -180,7 +201,7 @@ class GroupWriter:
         size = 0
         for index, unit in enumerate(pending):
             size += unit.size
-            if size > MAX_ROWS and index:
+            if index and (unit.apart or size > MAX_ROWS):
                 self._pending = pending[index:]
                 return pending[:index]
         self._pending = []
@@ -193,11 +214,13 @@ class GroupWriter:
             for statement, rows in unit.rows:
                 by_statement.setdefault(statement, []).append(rows)
         db.execute("BEGIN IMMEDIATE")
+        if self._sick:  # there may be nothing to write: a page is rewritten as it is, to see whether that works
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            db.execute(f"PRAGMA user_version={version:d}")
         for statement in sorted(by_statement):
             groups = by_statement[statement]
             rows = groups[0] if len(groups) == 1 else list(chain.from_iterable(groups))
             changed = db.executemany(self._sql[statement], rows).rowcount
-            self.rows += len(rows)
             if changed != len(rows) and statement in self._guarded:
                 raise sqlite3.IntegrityError("a state was not what we thought")
 
@@ -205,6 +228,7 @@ class GroupWriter:
         """After a failure: each unit behind a savepoint of its own; returns those that stand."""
         db = self._db
         good: list[Unit] = []
+        bad: set[Unit] = set()
         try:
             db.execute("BEGIN IMMEDIATE")
             for unit in units:
@@ -213,13 +237,14 @@ class GroupWriter:
                     self._row_by_row(unit)
                 except _ROW_FAULTS as error:
                     db.execute("ROLLBACK TO unit")
-                    _set_exception(unit.future, BadRow(f"the store refused a row: {error}"))
+                    bad.add(unit)
+                    _refuse(unit, BadRow(f"the store refused a row: {error}"))
                 else:
                     good.append(unit)
                 db.execute("RELEASE unit")
         except _HOPELESS as error:
             self._rollback()
-            self._fail([unit for unit in units if not unit.future.done()], error)
+            self._fail([unit for unit in units if unit not in bad], error)
             return []
         if not good:
             self._rollback()
@@ -255,6 +280,7 @@ class GroupWriter:
             self._fail(units, error)
         else:
             self.transactions += 1
+            self.rows += sum(unit.size for unit in units)
             self.last_commit = self._loop.time()
             if self._sick:
                 self._sick = ""
@@ -265,28 +291,40 @@ class GroupWriter:
         self._next()
 
     def _next(self) -> None:
-        # Behind the callbacks that set_result has just queued: answers leave before the next batch begins.
-        if not self._armed:
+        if self._armed or self._closed:
+            return
+        if self._sick:
             self._armed = True
-            if self._sick and self._pending:
-                self._loop.call_later(RETRY_AFTER, self._begin)
+            self._loop.call_later(RETRY_AFTER, self._begin)
+        elif self._pending or self._errands:
+            # Behind the callbacks that set_result has just queued: answers leave before the next batch begins.
+            self._armed = True
+            self._loop.call_soon(self._begin)
+
+    def _run(self, job: Callable[[], object], done: asyncio.Future[None]) -> None:
+        self._busy = True
+
+        def run() -> None:
+            try:
+                job()
+            except sqlite3.Error as error:
+                self._loop.call_soon_threadsafe(self._job_done, done, error)
             else:
-                self._loop.call_soon(self._begin)
+                self._loop.call_soon_threadsafe(self._job_done, done, None)
+
+        self._jobs.put(run)
 
     def _job_done(self, done: asyncio.Future[None], error: sqlite3.Error | None) -> None:
         self._busy = False
-        if not done.done():
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(StoreUnavailable(str(error)))
+        if error is not None:
+            _fail_future(done, StoreUnavailable(str(error)))
+        elif not done.done():
+            done.set_result(None)
         self._next()
 
-    def _wake_idle(self) -> None:
-        waiters, self._idle = self._idle, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+    def _closing_may_end(self) -> None:
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
 
     def _rollback(self) -> None:
         if self._db.in_transaction:
@@ -301,16 +339,23 @@ class GroupWriter:
         if why != self._sick:
             self._sick = why
             self._health(why)
-        kept = []
-        for unit in units:
-            if unit.insist:
+        kept: list[Unit] = []
+        for unit in [*units, *self._pending]:
+            if unit.insist and not self._closed:
                 kept.append(unit)
             else:
-                _set_exception(unit.future, StoreUnavailable(why))
-        self._pending[:0] = kept
+                _refuse(unit, StoreUnavailable(why))
+        self._pending = kept
+        self._closing_may_end()
 
 
-def _set_exception(future: asyncio.Future[None], error: Exception) -> None:
+def _refuse(unit: Unit, error: Exception) -> None:
+    if unit.undo is not None:
+        unit.undo()
+    _fail_future(unit.future, error)
+
+
+def _fail_future(future: asyncio.Future[None], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # fetched: a caller that only logs must not make asyncio complain

@@ -1,0 +1,100 @@
+"""A new configuration in a running gateway: checked first, then only the difference is applied.
+
+What needs a restart refuses the whole reload, with the reason, before anything has changed: half a
+configuration is nobody's. Which key takes what is one table: gateway.config.RELOAD.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway import build
+from gateway.config import Change, Config, Effect, diff, load_config
+from gateway.reroute import reroute
+from gateway.routing import Router
+from gateway.throttle import Backoff
+from gateway.watchers import log as logging
+
+if TYPE_CHECKING:
+    from gateway.app import App
+
+__all__ = ["ReloadRefused", "apply", "reload"]
+
+log = structlog.get_logger("gateway.reload")
+
+DRAIN = 10.0
+"""Seconds that a bearer which is removed or bound anew may take for its last answers."""
+
+
+class ReloadRefused(Exception):
+    """Nothing was changed. changes: those that need a restart."""
+
+    def __init__(self, changes: list[Change]) -> None:
+        self.changes = changes
+        keys = "; ".join(f"{change} ({change.why})" for change in changes)
+        super().__init__(f"a restart is needed for: {keys}. Nothing was changed")
+
+
+async def reload(app: App) -> list[dict[str, str]]:
+    """Read the file again and apply it. Raises ConfigError (all faults) or ReloadRefused; then nothing changed."""
+    return await apply(app, load_config(app.config.path, os.environ))
+
+
+async def apply(app: App, new: Config) -> list[dict[str, str]]:
+    """Go from app.config to `new`; returns what changed, as words for operators."""
+    changes = diff(app.config, new)
+    stopping = [change for change in changes if change.effect is Effect.RESTART]
+    if stopping:
+        log.error("reload.refused", keys=[change.key for change in stopping])
+        raise ReloadRefused(stopping)
+    old, app.config = app.config, new
+    _accounts(app, old, new)
+    _live(app, new)
+    await _bearers(app, old, new, changes)
+    if any(change.key.split(".")[0] == "routes" for change in changes):
+        app.dispatcher.router = Router(build.routes_of(new.routes))
+        await reroute(app.queue, app.store, app.desk, app.dispatcher.router, app.clock)
+    app.dispatcher.health_changed()
+    app.dispatcher.pump_all()
+    log.info("reload.applied", changes=[change.key for change in changes])
+    return [{"key": c.key, "effect": c.effect.value, "change": str(c), "why": c.why} for c in changes]
+
+
+def _accounts(app: App, old: Config, new: Config) -> None:
+    app.accounts.apply(new.accounts)
+    removed = [name for name in old.accounts if name not in new.accounts]
+    if removed and app.smpp is not None:
+        app.smpp.dismiss(removed)
+
+
+def _live(app: App, new: Config) -> None:
+    logging.configure(new.log)
+    app.ledger.late_receipts = new.gateway.late_receipts
+    app.intake.max_waiting = new.store.max_waiting
+    app.sweeper.keep = build.keep_of(new.store)
+    app.rules = app.intake.rules = app.rulebook()
+
+
+async def _bearers(app: App, old: Config, new: Config, changes: list[Change]) -> None:
+    """Links that are gone drain, changed ones bind anew, the others keep their sessions and take new figures."""
+    anew = {
+        c.key.split(".")[1] for c in changes if c.effect is Effect.REBIND and c.key.startswith("bearers.")
+    }
+    for name in old.bearers:
+        if name not in new.bearers or name in anew:
+            await app.close_bearer(name, DRAIN)
+    for name, settings in new.bearers.items():
+        road = app.dispatcher.roads.get(name)
+        if road is None:
+            app.open_bearer(name)
+            continue
+        fresh = build.road_of(settings, road.bearer, app.clock.now())
+        road.health.kinds = fresh.health.kinds
+        road.backoff = Backoff(settings.retry.first, settings.retry.max)
+        road.tries = settings.retry.tries
+        if settings.rate != old.bearers[name].rate or settings.reserve != old.bearers[name].reserve:
+            road.adaptive = fresh.adaptive
+            road.throttle.adopt(fresh.throttle)
