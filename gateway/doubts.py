@@ -32,6 +32,7 @@ class Doubts:
 
     def wait(self, message: Message, now: float) -> None:
         """Keep it INFLIGHT until a receipt by (bearer, number), a late response, or the end of the wait."""
+        self.settled(message)
         self._until[message.id] = (now + WAIT, message)
         self._by_number.setdefault((message.bearer, message.destination), []).append(message)
 

@@ -14,7 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-__all__ = ["FINAL", "TRANSITIONS", "WAITING", "Cause", "State", "WrongCause", "advance", "verdict"]
+__all__ = [
+    "FINAL",
+    "RECEIPT_CAUSE",
+    "TRANSITIONS",
+    "WAITING",
+    "Cause",
+    "State",
+    "WrongCause",
+    "advance",
+    "can",
+    "verdict",
+]
 
 
 class State(IntEnum):

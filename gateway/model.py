@@ -246,7 +246,7 @@ class MessageIds:
     """Ids of 63 bits that rise for ever: milliseconds since 2024 (41), node (8), counter (14).
 
     A clock that jumps back does not make them fall: the last millisecond is kept until time passes it, and a
-    counter that overflows borrows the next millisecond.
+    counter that overflows borrows the next millisecond. last: the highest id given so far, by whatever node.
     """
 
     __slots__ = ("_last", "_node")
@@ -255,7 +255,8 @@ class MessageIds:
         if not 0 <= node <= 255:
             raise ValueError(f"node must be 0 to 255, is {node}")
         self._node = node << 14
-        self._last = last
+        other = last >> 14 & 0xFF != node  # its millisecond is over: a lower node's ids would fall
+        self._last = last | 0x3FFF if other else last
 
     def take(self, count: int, now_ms: int) -> list[int]:
         """`count` new ids, rising; now_ms: Unix milliseconds."""

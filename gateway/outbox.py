@@ -51,18 +51,26 @@ class Sink(Protocol):
 
 
 class Box:
-    """One account's line. stored: notes in the store behind cursor; owed: all that are unanswered."""
+    """One account's line. ready: the head of it; stored: notes in the store behind cursor; out: those with a sink.
 
-    __slots__ = ("cursor", "oldest", "owed", "ready", "sinks", "stored", "turn")
+    oldest: when the note was made that was handed over last, or the first that nobody fetched.
+    """
+
+    __slots__ = ("cursor", "oldest", "out", "ready", "sinks", "stored", "turn")
 
     def __init__(self) -> None:
         self.ready: deque[Note] = deque()
         self.sinks: list[Sink] = []
         self.stored = 0
+        self.out: dict[int, Note] = {}
         self.cursor = 0
-        self.owed = 0
         self.oldest = 0
         self.turn = 0
+
+    @property
+    def owed(self) -> int:
+        """All that are unanswered."""
+        return self.stored + len(self.ready) + len(self.out)
 
 
 class Outbox:
@@ -76,7 +84,7 @@ class Outbox:
         """At start: how much each application is owed."""
         for account, (count, oldest) in self._store.owed_counts().items():
             box = self._box(account)
-            box.stored = box.owed = count
+            box.stored = count
             box.oldest = oldest
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -87,11 +95,11 @@ class Outbox:
             box = touched.get(note.account)
             if box is None:
                 box = touched[note.account] = self._box(note.account)
-            box.owed += 1
             box.oldest = box.oldest or note.at
-            if box.sinks and not box.stored and len(box.ready) < HEAD:
+            first = not box.stored and len(box.ready) < HEAD
+            if box.sinks and (first or note.seq <= box.cursor):  # behind the cursor nobody would read it
                 box.ready.append(note)
-                box.cursor = note.seq
+                box.cursor = max(box.cursor, note.seq)
             else:
                 box.stored += 1
         for account, box in touched.items():
@@ -111,69 +119,82 @@ class Outbox:
         if sink in box.sinks:
             box.sinks.remove(sink)
         if box.sinks:
-            box.ready.extendleft(sorted(unanswered, key=_seq, reverse=True))
+            self._first_again(box, unanswered)
             self._pump(account, box)
         else:  # everything owed is in the store: read it from the beginning when somebody comes
-            box.ready.clear()
-            box.cursor = 0
             box.stored = box.owed
+            box.cursor = 0
+            box.ready.clear()
+            box.out.clear()
 
     def pump(self, account: str) -> None:
         """A bind of this account has room again."""
         box = self._boxes.get(account)
-        if box is not None and box.sinks and (box.ready or box.stored):
+        if box is not None:
             self._pump(account, box)
 
     def answered(self, account: str, notes: Sequence[Note]) -> None:
         """The application answered these: nothing is owed for them any more."""
         box = self._box(account)
-        box.owed = max(0, box.owed - len(notes))
+        out = box.out
+        strays = {note.seq for note in notes if out.pop(note.seq, None) is None}
+        if strays:  # given back for want of an answer, which came after all
+            box.ready = deque(note for note in box.ready if note.seq not in strays)
         if not box.owed:
             box.oldest = 0
         _ = self._store.forget(notes)
-        if box.ready or box.stored:
-            self._pump(account, box)
+        self._pump(account, box)
 
     def again(self, account: str, notes: Sequence[Note]) -> None:
         """The application asked for these later (ESME_RX_T_APPN and the like)."""
-        self._box(account).ready.extendleft(sorted(notes, key=_seq, reverse=True))
+        self._first_again(self._box(account), notes)
+
+    def _first_again(self, box: Box, notes: Sequence[Note]) -> None:
+        """Those that are still out: when the last bind went, the others have gone back to the store."""
+        back = [note for note in notes if box.out.get(note.seq) is note]
+        for note in back:
+            del box.out[note.seq]
+        box.ready.extendleft(sorted(back, key=_seq, reverse=True))
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """By account: how many notes are owed, and since when (Unix ms)."""
+        """By account: how many notes are owed, and about since when (Unix ms)."""
         return {account: (box.owed, box.oldest) for account, box in self._boxes.items() if box.owed}
 
     def dropped(self, account: str, count: int) -> None:
         """Retention dropped the oldest notes of this account from the store."""
         box = self._box(account)
-        box.owed = max(0, box.owed - count)
-        box.stored = max(0, box.stored - count)
+        box.stored -= min(box.stored, max(0, count - len(box.out) - len(box.ready)))
 
     def _pump(self, account: str, box: Box) -> None:
-        sinks = box.sinks
-        for _ in range(len(sinks)):
-            box.turn = (box.turn + 1) % len(sinks)
-            sink = sinks[box.turn]
+        for _ in range(len(box.sinks)):
+            if not box.sinks or not (box.ready or box.stored):
+                return
+            box.turn = (box.turn + 1) % len(box.sinks)
+            sink = box.sinks[box.turn]
             room = sink.room()
             if room <= 0:
                 continue
-            if not box.ready and box.stored:
-                self._refill(account, box)
             ready = box.ready
-            if not ready:
-                return
+            if len(ready) < room and box.stored:
+                self._refill(account, box)
             if room >= len(ready):
                 batch = list(ready)
                 ready.clear()
             else:
                 batch = [ready.popleft() for _ in range(room)]
-            sink.deliver(batch)
+            if batch:
+                box.out.update((note.seq, note) for note in batch)
+                box.oldest = batch[0].at
+                sink.deliver(batch)
 
     def _refill(self, account: str, box: Box) -> None:
-        found = self._store.owed(account, box.cursor, CHUNK)
+        """Never more than was pushed or loaded: what is durable beyond that is still on its way here."""
+        limit = min(CHUNK, box.stored)
+        found = self._store.owed(account, box.cursor, limit)
         if found:
             box.cursor = found[-1].seq
             box.ready.extend(found)
-        box.stored = max(0, box.stored - len(found)) if len(found) == CHUNK else 0
+        box.stored = box.stored - len(found) if len(found) == limit else 0
 
     def _box(self, account: str) -> Box:
         box = self._boxes.get(account)

@@ -34,6 +34,8 @@ class SlidingSecond:
         """How many more fit at `now`; `now` may lie a little ahead, nothing is forgotten."""
         horizon = now - self.span
         total = self._total
+        if not total or self._runs[-1][0] <= horizon:
+            return self.limit
         for at, count in self._runs:
             if at > horizon:
                 break
@@ -54,17 +56,19 @@ class SlidingSecond:
 class Throttle:
     """At most `rate` segments in every sliding second (rounded up; below 1/s: one in every 1/rate seconds).
 
-    reserve: for each rank (0 the highest), how many of each second's slots are kept for the ranks above it.
+    reserve: for each rank (0 the highest), how many of each second's slots are kept for the ranks above it; in
+    proportion when the rate is lowered, so that what is kept never stops the rest.
     """
 
-    __slots__ = ("_last", "_rate", "_reserve", "_tat")
+    __slots__ = ("_full", "_kept", "_last", "_rate", "_reserve", "_tat")
 
     def __init__(self, rate: float, reserve: tuple[int, ...] = ()) -> None:
         if not rate > 0:
             raise ValueError(f"rate must be greater than 0, is {rate}")
         self._last = SlidingSecond(1)
         self._tat = -math.inf
-        self._reserve = reserve
+        self._full = rate
+        self._kept = reserve
         self.set_rate(rate)
 
     @property
@@ -76,6 +80,8 @@ class Throttle:
         self._rate = rate
         self._last.limit = max(1, math.ceil(rate))
         self._last.span = (1.0 if rate >= 1 else 1.0 / rate) + MARGIN
+        share = min(1.0, rate / self._full)
+        self._reserve = tuple(int(kept * share) for kept in self._kept)
 
     def adopt(self, other: Throttle) -> None:
         """Take over another's rate and reserve (a reload); what was sent in the last second still counts."""

@@ -1,8 +1,8 @@
 """An SMSC on the loopback for tests of a bearer: answers as it is told, remembers everything.
 
-    async with Smsc() as smsc:            # smsc.port
-        smsc.answer = lambda sm: (0, b"17")   # status and message_id, or None for no answer
-        smsc.deliver(body);  smsc.answers     # deliver_sm out; (status, message_id) of its responses
+async with Smsc() as smsc:            # smsc.port
+    smsc.answer = lambda sm: (0, b"17")   # status and message_id, or None for no answer
+    smsc.deliver(body);  smsc.answers     # deliver_sm out; (status, message_id) of its responses
 """
 
 from __future__ import annotations

@@ -82,10 +82,10 @@ class Faults:
         return _THROTTLED if b.rate_limit and not self._within_rate(b.rate_limit, now) else 0
 
     def _within_rate(self, rate: float, now: float) -> bool:
-        """At most `rate` in any second that slides; under one a second, one in 1/rate seconds."""
+        """At most `rate`, rounded down, in any second that slides; under one a second, one in 1/rate seconds."""
         recent = self._recent
         most = max(1, int(rate))
-        while recent and now - recent[0] >= most / rate:
+        while recent and now - recent[0] >= max(1.0, 1 / rate):
             recent.popleft()
         if len(recent) >= most:
             return False

@@ -14,7 +14,19 @@ from typing import IO
 
 from gateway.stores.store import StoreError, StoreNewer, StoreUnavailable
 
-__all__ = ["SCHEMA_VERSION", "connect", "lock", "migrate", "open_reader", "schema_of"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "connect",
+    "explained",
+    "lock",
+    "migrate",
+    "open_reader",
+    "read_only",
+    "schema_of",
+]
+
+BUSY_MS = 5_000
+"""How long a statement waits while somebody else (an operator's sqlite3) writes."""
 
 APPLICATION_ID = 0x43485050  # "CHPP": file(1) and we ourselves recognise the file
 
@@ -30,8 +42,8 @@ SCHEMA_VERSION = len(_scripts())
 
 def lock(path: Path) -> IO[str]:
     """Hold the store for this process. Two daemons on one file would each think they own the queue."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
     except OSError as error:
         raise StoreUnavailable(
@@ -56,7 +68,11 @@ def lock(path: Path) -> IO[str]:
 def connect(path: Path) -> sqlite3.Connection:
     """The writing connection: WAL, synchronous=FULL, deleted content overwritten with zeros."""
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+    except sqlite3.DatabaseError as error:
+        raise explained(path, error) from error
+    try:
+        _check_owner(db, path)  # before anything is changed
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA cache_size=-16384")
@@ -64,25 +80,41 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete=ON")
         db.execute("PRAGMA temp_store=MEMORY")
     except sqlite3.DatabaseError as error:
-        raise _explained(path, error) from error
+        db.close()
+        raise explained(path, error) from error
+    except StoreError:
+        db.close()
+        raise
     return db
+
+
+def read_only(path: Path) -> str:
+    """The URI under which SQLite opens a file for reading, whatever characters its name has."""
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that can only read."""
     db = sqlite3.connect(
-        f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5
+        read_only(path), uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000
     )
     db.execute("PRAGMA query_only=ON")
     return db
 
 
-def _explained(path: Path, error: sqlite3.Error) -> StoreError:
+def _check_owner(db: sqlite3.Connection, path: Path) -> None:
+    owner = int(db.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if tables and owner != APPLICATION_ID:
+        raise StoreError(f"{path} is a database of another program: give store.url a file of its own")
+
+
+def explained(path: Path, error: sqlite3.Error) -> StoreError:
     name = getattr(error, "sqlite_errorname", "")
     if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
         return StoreError(
-            f"{path} is damaged or no database ({error}). Nothing was changed. Stop here, keep a copy of the file and of"
-            f" {path.name}-wal, then: chappe restore BACKUP; or, to save what can be read:"
+            f"{path} is damaged or no database ({error}). Nothing was changed. Stop here, keep a copy of the file"
+            f" and of {path.name}-wal, then: chappe restore BACKUP; or, to save what can be read:"
             f" sqlite3 {path} .recover | sqlite3 saved.db"
         )
     return StoreUnavailable(
@@ -100,25 +132,23 @@ def migrate(db: sqlite3.Connection, path: Path) -> tuple[int, int]:
     Raises StoreNewer when the file is ahead of the program, StoreError when it is another program's.
     """
     try:
+        _check_owner(db, path)
         version = schema_of(db)
-        owner = int(db.execute("PRAGMA application_id").fetchone()[0])
-        tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        raise _explained(path, error) from error
+        raise explained(path, error) from error
     if version > SCHEMA_VERSION:
         raise StoreNewer(
             f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: install the newer version again,"
             " or restore a backup from before the upgrade"
         )
-    if tables and owner != APPLICATION_ID:
-        raise StoreError(f"{path} is a database of another program: give store.url a file of its own")
     try:
         for number, script in enumerate(_scripts()[version:], start=version + 1):
             db.executescript(
-                f"BEGIN IMMEDIATE; {script} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number}; COMMIT;"
+                f"BEGIN IMMEDIATE; {script} PRAGMA application_id={APPLICATION_ID};"
+                f" PRAGMA user_version={number}; COMMIT;"
             )
     except sqlite3.DatabaseError as error:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        raise _explained(path, error) from error
+        raise explained(path, error) from error
     return version, SCHEMA_VERSION

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from asyncio import Future
 
 from gateway.stores import rows
 from gateway.stores.writer import Unit
@@ -41,8 +42,8 @@ class Names:
         travelling = dict(self._fresh)
         unit.add(rows.PUT_NAME, [(number, text) for text, number in travelling.items()])
 
-        def settled(future: object) -> None:
-            if unit.future.exception() is None:
+        def settled(future: Future[None]) -> None:
+            if not future.cancelled() and future.exception() is None:
                 for text in travelling:
                     self._fresh.pop(text, None)
 

@@ -56,20 +56,30 @@ MESSAGE_COLUMNS = (
 
 STATEMENTS = (
     f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 27)})",
-    "UPDATE message SET state=?, due=?, bearer=?, carrier_id=?, sent_at=?, done_at=?, error=?, reason=?, tries=?"
-    " WHERE id=? AND state=?",
-    "INSERT OR REPLACE INTO attempt (message, part, try, bearer, carrier_id, state, error, sent_at, done_at)"
-    " VALUES (?,?,?,?,?,?,?,?,?)",
+    (
+        "UPDATE message SET state=?, due=?, bearer=?, carrier_id=?, sent_at=?, done_at=?, error=?, reason=?, tries=?"
+        " WHERE id=? AND state=?"
+    ),
+    (
+        "INSERT OR REPLACE INTO attempt (message, part, try, bearer, carrier_id, state, error, sent_at, done_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?)"
+    ),
     "DELETE FROM backlog WHERE route=? AND kind=? AND priority=? AND account=? AND tag=? AND due=? AND id=?",
-    "INSERT OR REPLACE INTO backlog (route, kind, priority, account, tag, due, id, expires, held)"
-    " VALUES (?,?,?,?,?,?,?,?,?)",
+    (
+        "INSERT OR REPLACE INTO backlog (route, kind, priority, account, tag, due, id, expires, held)"
+        " VALUES (?,?,?,?,?,?,?,?,?)"
+    ),
     "UPDATE message SET payload=NULL WHERE id=?",
     "INSERT INTO outbox (account, seq, kind, message, mo, state, error, at) VALUES (?,?,?,?,?,?,?,?)",
     "DELETE FROM outbox WHERE account=? AND seq=?",
-    "INSERT INTO mo (id, bearer, source, destination, data_coding, udh, payload, received_at, account, message,"
-    " complete) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-    "INSERT INTO mo_part (id, bearer, source, destination, data_coding, udh, payload, received_at)"
-    " VALUES (?,?,?,?,?,?,?,?)",
+    (
+        "INSERT INTO mo (id, bearer, source, destination, data_coding, udh, payload, received_at, account, message,"
+        " complete) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+    ),
+    (
+        "INSERT INTO mo_part (id, bearer, source, destination, data_coding, udh, payload, received_at)"
+        " VALUES (?,?,?,?,?,?,?,?)"
+    ),
     "DELETE FROM mo_part WHERE id=?",
     "INSERT INTO orphan (id, bearer, carrier_id, recipient, state, final, code, at, raw) VALUES (?,?,?,?,?,?,?,?,?)",
     "DELETE FROM orphan WHERE id=?",
@@ -81,7 +91,10 @@ STATEMENTS = (
     "INSERT OR REPLACE INTO driver_state (bearer, key, value) VALUES (?,?,?)",
     "INSERT INTO audit (at, who, verb, detail) VALUES (?,?,?,?)",
     "DELETE FROM message WHERE id BETWEEN ? AND ? AND state IN (2, 3, 4, 5, 7, 8)",
-    "DELETE FROM attempt WHERE message BETWEEN ? AND ? AND state IN (2, 3, 4, 5, 7, 8)",
+    (
+        "DELETE FROM attempt WHERE message BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM message m WHERE m.id=message"
+        " AND m.state NOT IN (2, 3, 4, 5, 7, 8))"
+    ),
     "UPDATE message SET payload=NULL WHERE id BETWEEN ? AND ? AND payload IS NOT NULL AND state IN (2, 3, 4, 5, 7, 8)",
     "DELETE FROM outbox WHERE account=? AND seq<?",
     "DELETE FROM mo WHERE id<=?",
@@ -91,6 +104,9 @@ STATEMENTS = (
 )
 
 GUARDED = frozenset({UPDATE_MESSAGE})
+
+WHOLE = -1
+"""The `part` of a try of the whole message in `attempt`: not one of its parts, whose outcomes stay."""
 
 
 def message_row(m: Message, account: int, route: int, bearer: int | None) -> Row:
@@ -103,10 +119,10 @@ def message_row(m: Message, account: int, route: int, bearer: int | None) -> Row
     )  # fmt: skip
 
 
-def update_row(m: Message, before: State, bearer: int | None) -> Row:
+def update_row(m: Message, before: State, state: State, bearer: int | None) -> Row:
     """What the guarded UPDATE writes."""
     return (
-        int(m.state), m.due or None, bearer, m.carrier_id or None, m.sent_at or None, m.done_at or None,
+        int(state), m.due or None, bearer, m.carrier_id or None, m.sent_at or None, m.done_at or None,
         m.error or None, m.reason or None, m.tries or None, m.id, int(before),
     )  # fmt: skip
 

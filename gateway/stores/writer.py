@@ -214,7 +214,9 @@ class GroupWriter:
             for statement, rows in unit.rows:
                 by_statement.setdefault(statement, []).append(rows)
         db.execute("BEGIN IMMEDIATE")
-        if self._sick:  # there may be nothing to write: a page is rewritten as it is, to see whether that works
+        if (
+            self._sick
+        ):  # there may be nothing to write: a page is rewritten as it is, to see whether that works
             version = db.execute("PRAGMA user_version").fetchone()[0]
             db.execute(f"PRAGMA user_version={version:d}")
         for statement in sorted(by_statement):

@@ -1,18 +1,19 @@
 """A rig is one driver with a network that the suite can play with. To join: write one, add it to RIGS.
 
-    async with rig:                  # the network is there, rig.bearer is made, nothing runs
-        rig.answer("take")           # from now on segments are taken, "refuse"d, or met with "silence"
-        rig.cut()                    # the link breaks; it may come back by itself
-        rig.deliver(2)               # so many short messages come from handsets
-        rig.told                     # how many of those the network was told are safe
-        rig.denied                   # how many it was told are not, or saw left alone
+async with rig:                  # the network is there, rig.bearer is made, nothing runs
+    rig.answer("take")           # from now on segments are taken, "refuse"d, or met with "silence"
+    rig.cut()                    # the link breaks; it may come back by itself
+    rig.deliver(2)               # so many short messages come from handsets
+    rig.told                     # how many of those the network was told are safe
+    rig.denied                   # how many it was told are not, or saw left alone
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from loopback_smsc import Smsc, mo_body
+from simulated_rig import SimulatedRig
 
 from drivers import smpp
 from drivers.bearer import Bearer
@@ -28,7 +29,7 @@ class Rig(Protocol):
     bearer: Bearer
     answer_timeout: float
 
-    async def __aenter__(self) -> Rig: ...
+    async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...
 
@@ -87,6 +88,7 @@ class SmppRig:
 
 
 RIGS = {
+    "simulated": SimulatedRig,
     "smpp": SmppRig,
     "smpp-two-binds": lambda: SmppRig(binds=2),
     "smpp-transmitter-receiver": lambda: SmppRig(bind="transmitter+receiver"),

@@ -88,7 +88,9 @@ def test_it_is_a_bearer(rig, run):
 
 
 # ── rule 1 ───────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(("how", "outcome"), [("take", "Accepted"), ("refuse", "Refused"), ("silence", "Doubtful")])
+@pytest.mark.parametrize(
+    ("how", "outcome"), [("take", "Accepted"), ("refuse", "Refused"), ("silence", "Doubtful")]
+)
 def test_each_segment_has_one_answer(rig, run, how, outcome):
     async def main():
         async with running(rig) as (bearer, gateway, _):

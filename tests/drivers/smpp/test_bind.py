@@ -5,6 +5,7 @@ import contextlib
 import ssl
 import subprocess
 
+import loopback_esme
 import pytest
 from loopback_smsc import Recorder, Smsc, until
 from structlog.testing import capture_logs
@@ -17,8 +18,7 @@ FAST = Reconnect(first=0.01, max=0.01)
 
 
 def settings(port, **changes):
-    fields = {"host": "127.0.0.1", "port": port, "system_id": "shop", "password": "secret", "reconnect": FAST}
-    return smpp.Settings(**{**fields, **changes})
+    return loopback_esme.settings(port, **{"reconnect": FAST, **changes})
 
 
 async def during(bearer, happens):

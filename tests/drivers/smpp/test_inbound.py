@@ -22,7 +22,12 @@ SAR = {Tag.SAR_MSG_REF_NUM: b"\x01\x02", Tag.SAR_TOTAL_SEGMENTS: b"\x03", Tag.SA
 def deliver(text=b"", esm_class=0, data_coding=0, source=(1, 1, b"33612345678"), to=(3, 0, b"36180"), **more):
     tlvs = b"".join(codec.tlv(tag, value) for tag, value in more.get("tlvs", {}).items())
     body = codec.sm_body(
-        codec.address(*source), codec.address(*to), text, esm_class=esm_class, data_coding=data_coding, tlvs=tlvs
+        codec.address(*source),
+        codec.address(*to),
+        text,
+        esm_class=esm_class,
+        data_coding=data_coding,
+        tlvs=tlvs,
     )
     return decode_body(Command.DELIVER_SM, 0, 1, body)
 

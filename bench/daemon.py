@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""A gateway as a child of the bench: the product's App under uvloop, without the command line around it.
+
+    python bench/daemon.py gateway.toml --status status.jsonl [--handovers log] [--stall 0.05]
+
+Everything that measures from inside is here and not in the product: the moment of each hand-over to a
+transport, loops stalled on purpose, counts on SIGUSR1. Ends at SIGTERM, after a last line of status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from drivers.bearer import Segment
+from gateway.app import App
+from gateway.config import load_config
+from gateway.road import Road
+from gateway.watchers.log import configure
+
+
+class Status:
+    """One line of JSON for each thing that the bench waits for."""
+
+    def __init__(self, path: str, app: App) -> None:
+        self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+        self._app = app
+
+    def write(self, event: str) -> None:
+        app = self._app
+        fields: dict[str, Any] = {
+            "event": event,
+            "at": time.monotonic(),
+            "waiting": app.queue.count,
+            "tasks": len(asyncio.all_tasks()),
+            "fds": len(os.listdir("/proc/self/fd")),
+            "objects": len(gc.get_objects()) if event == "asked" else 0,
+            "transactions": app.store.transactions,
+            "rows": app.store.rows_written,
+            "duplicates": app.receipts.duplicates,
+            "orphans": app.receipts.orphans,
+        }
+        self._file.write(json.dumps(fields) + "\n")
+        self._file.flush()
+
+
+def record(road: Road, log: list[tuple[float, str, int]]) -> None:
+    """Note when this road's bearer is handed segments, and how many."""
+    submit: Callable[[Sequence[Segment]], None] = road.bearer.submit
+
+    def noted(segments: Sequence[Segment]) -> None:
+        log.append((time.monotonic(), road.name, len(segments)))
+        submit(segments)
+
+    road.bearer.submit = noted  # type: ignore[method-assign]
+
+
+async def stall(seconds: float) -> None:
+    """Hold the whole loop about once a second, as a slow disk or a page fault would."""
+    while True:
+        await asyncio.sleep(random.uniform(0.5, 1.5))
+        time.sleep(seconds)  # noqa: ASYNC251 - blocking the loop is the point
+
+
+async def run(options: argparse.Namespace) -> None:
+    config = load_config(Path(options.config), os.environ)
+    configure(config.log)
+    app = App(config)
+    await app.start()
+    status = Status(options.status, app)
+    handovers: list[tuple[float, str, int]] = []
+    if options.handovers:
+        for road in app.dispatcher.roads.values():
+            record(road, handovers)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, status.write, "asked")
+    status.write("ready")
+    stalls = asyncio.create_task(stall(options.stall)) if options.stall else None
+    while not stop.is_set() and not all(road.open for road in app.dispatcher.roads.values()):
+        await asyncio.sleep(0.005)  # noqa: ASYNC110 - once in a run
+    status.write("up")
+    await stop.wait()
+    if stalls is not None:
+        stalls.cancel()
+    status.write("end")
+    if options.handovers:
+        lines = "".join(f"{at:.6f} {name} {count}\n" for at, name, count in handovers)
+        Path(options.handovers).write_text(lines, encoding="ascii")
+    await app.stop(options.drain)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("config")
+    parser.add_argument("--status", required=True)
+    parser.add_argument("--handovers", default="")
+    parser.add_argument("--stall", type=float, default=0.0)
+    parser.add_argument("--drain", type=float, default=0.2)
+    parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    options = parser.parse_args()
+    if options.loop == "uvloop":
+        uvloop.run(run(options))
+    else:
+        asyncio.run(run(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The reading half of the embedded store: short synchronous look-ups, points and ranges one page away.
+
+Reads see what is durable, less what is under way: a row of the backlog that was written but not yet announced
+to whoever wrote it, or that is about to leave, and notes that were answered. Otherwise a message could be read
+here while somebody else has it in hand, and would be sent twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.lifecycle import WAITING
+from gateway.model import Message, Mo, Note, Part
+from gateway.stores import files, rows
+from gateway.stores.names import Names
+from gateway.stores.rows import MESSAGE_COLUMNS
+from gateway.stores.store import FlowKey, Orphan, StoredPart, Waiting
+
+__all__ = ["Reader"]
+
+_ID = "ltrim(lower(carrier_id), '0x')"  # the same expression as that of the indexes, or they are not used
+_AWAITING = (
+    f"SELECT {MESSAGE_COLUMNS} FROM message"
+    f" WHERE {_ID} IN ({{}}) AND state IN (1, 7) AND carrier_id IS NOT NULL AND bearer=?"
+)
+_AWAITING_PART = (
+    "SELECT message, part FROM attempt"
+    f" WHERE {_ID} IN ({{}}) AND state IN (1, 7) AND carrier_id IS NOT NULL AND bearer=?"
+)
+_ORPHANS = (
+    "SELECT id, carrier_id, recipient, state, final, code, at, raw FROM orphan"
+    f" WHERE {_ID} IN ({{}}) AND bearer=? ORDER BY id"
+)
+_FLOW = "route=? AND kind=? AND priority=? AND account=? AND tag=? AND (due, id) > (?, ?) AND held=0"
+_REFILL = (
+    f"SELECT {', '.join('m.' + c.strip() for c in MESSAGE_COLUMNS.split(','))}, b.due"
+    f" FROM (SELECT id, due FROM backlog WHERE {_FLOW} AND due<=?) b JOIN message m ON m.id=b.id"
+    " ORDER BY b.due, b.id"
+)
+_FIRST_DUE = f"SELECT due, id FROM backlog WHERE {_FLOW} ORDER BY due, id"
+_PARTS = (
+    "SELECT part, try, bearer, carrier_id, state, error, sent_at, done_at FROM attempt"
+    " WHERE message=? AND part>=0 ORDER BY part, try"
+)
+_LAST_ID = (
+    "SELECT max(coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM mo), 0),"
+    " coalesce((SELECT max(id) FROM mo_part), 0), coalesce((SELECT max(seq) FROM outbox), 0),"
+    " coalesce((SELECT max(id) FROM orphan), 0))"
+)
+
+
+class Reader:
+    """See the module, and gateway/stores/store.py for what every method promises."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path = path
+        self._reader = files.open_reader(path)
+        self._names = Names(db)
+        self._moving: dict[int, int] = {}
+        self._answered: set[int] = set()
+
+    # ── correlation ──────────────────────────────────────────────────────────────────────────────────────
+    def match(self, bearer: str, keys: Sequence[str]) -> list[tuple[Message, int]]:
+        marks, arguments = self._canonical(bearer, keys)
+        awaiting = self._reader.execute(_AWAITING.format(marks), arguments)
+        found = [(self._message(row), -1) for row in awaiting]
+        parts = self._reader.execute(_AWAITING_PART.format(marks), arguments).fetchall()
+        messages = self._many([row[0] for row in parts]) if parts else {}
+        for message_id, part in parts:
+            message = messages.get(message_id)
+            if message is not None:
+                found.append((message, part if message.part_states is not None else -1))
+        return found
+
+    def claim_orphans(self, bearer: str, keys: Sequence[str]) -> list[Orphan]:
+        marks, arguments = self._canonical(bearer, keys)
+        return [
+            Orphan(r[0], bearer, r[1], r[2], r[3], bool(r[4]), r[5], r[6], r[7])
+            for r in self._reader.execute(_ORPHANS.format(marks), arguments)
+        ]
+
+    def _canonical(self, bearer: str, keys: Sequence[str]) -> tuple[str, list[str | int]]:
+        marks = ",".join("?" * len(keys))
+        return marks, [*(key.lower().lstrip("0x") for key in keys), self._names.number(bearer)]
+
+    # ── the backlog ──────────────────────────────────────────────────────────────────────────────────────
+    def waiting(self) -> list[Waiting]:
+        sql = (
+            "SELECT route, kind, priority, account, tag, count(*), min(due) FROM backlog WHERE held=0"
+            " GROUP BY route, kind, priority, account, tag"
+        )
+        text = self._names.text
+        return [
+            Waiting((text(r[0]), r[1], r[2], text(r[3]), r[4]), r[5], r[6]) for r in self._reader.execute(sql)
+        ]
+
+    def refill(self, key: FlowKey, after: tuple[int, int], now_ms: int, limit: int) -> list[Message]:
+        found: list[Message] = []
+        moving = self._moving
+        cursor = self._reader.execute(_REFILL, (*self._flow(key), *after, now_ms))
+        for row in cursor:
+            if row[0] in moving:
+                continue
+            message = self._message(row)
+            message.listed = row[-1]
+            found.append(message)
+            if len(found) == limit:
+                break
+        cursor.close()
+        for message in found:
+            if message.parts > 1 and message.tries:
+                self._load_parts(message)
+        return found
+
+    def first_due(self, key: FlowKey, after: tuple[int, int]) -> int:
+        cursor = self._reader.execute(_FIRST_DUE, (*self._flow(key), *after))
+        due = next((int(row[0]) for row in cursor if row[1] not in self._moving), -1)
+        cursor.close()
+        return due
+
+    # ── what applications are owed ───────────────────────────────────────────────────────────────────────
+    def owed(self, account: str, after: int, limit: int) -> list[Note]:
+        sql = "SELECT seq, kind, message, mo, state, error, at FROM outbox WHERE account=? AND seq>? ORDER BY seq"
+        found = []
+        cursor = self._reader.execute(sql, (self._names.number(account), after))
+        for row in cursor:
+            if row[0] not in self._answered:
+                found.append(row)
+                if len(found) == limit:
+                    break
+        cursor.close()
+        messages = self._many([r[2] for r in found if r[2]])
+        mos = self._mos([r[3] for r in found if r[3]])
+        return [rows.note_from(r, account, messages, mos) for r in found]
+
+    def owed_counts(self) -> dict[str, tuple[int, int]]:
+        sql = "SELECT account, count(*), min(at) FROM outbox GROUP BY account"
+        return {self._names.text(r[0]): (r[1], r[2]) for r in self._reader.execute(sql)}
+
+    # ── small facts ──────────────────────────────────────────────────────────────────────────────────────
+    def kept_parts(self) -> list[StoredPart]:
+        sql = "SELECT id, bearer, source, destination, data_coding, udh, payload, received_at FROM mo_part ORDER BY id"
+        return [(r[0], self._names.text(r[1]), *r[2:]) for r in self._reader.execute(sql)]
+
+    def last_id(self) -> int:
+        """The highest id ever given to a message, a reply or a note: new ones begin above it."""
+        return int(self._reader.execute(_LAST_ID).fetchone()[0])
+
+    def meta(self, key: str) -> str:
+        row = self._reader.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return row[0] if row else ""
+
+    def read(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """A short synchronous read; only for ranges and points that are one page away."""
+        return self._reader.execute(sql, arguments).fetchall()
+
+    def number(self, name: str) -> int:
+        return self._names.number(name)
+
+    def name(self, number: int) -> str:
+        return self._names.text(number)
+
+    # ── rows into nouns ──────────────────────────────────────────────────────────────────────────────────
+    def _flow(self, key: FlowKey) -> tuple[int, int, int, int, str]:
+        return (self._names.number(key[0]), key[1], key[2], self._names.number(key[3]), key[4])
+
+    def _message(self, row: tuple[Any, ...]) -> Message:
+        message = rows.message_from(row, self._names.text)
+        if message.state in WAITING:
+            message.listed = message.due
+        return message
+
+    def _load_parts(self, message: Message) -> None:
+        if message.parts > 1:
+            states = [Part() for _ in range(message.parts)]
+            for row in self._reader.execute(_PARTS, (message.id,)):
+                index, part = rows.part_from(row, self._names.text)
+                if index < len(states):
+                    states[index] = part
+            message.part_states = states
+
+    def _many(self, ids: Sequence[int]) -> dict[int, Message]:
+        found: dict[int, Message] = {}
+        for start in range(0, len(ids), 500):
+            chunk = ids[start : start + 500]
+            marks = ",".join("?" * len(chunk))
+            sql = f"SELECT {MESSAGE_COLUMNS} FROM message WHERE id IN ({marks})"
+            for row in self._reader.execute(sql, chunk).fetchall():
+                message = self._message(row)
+                self._load_parts(message)
+                found[message.id] = message
+        return found
+
+    def _mos(self, ids: Sequence[int]) -> dict[int, Mo]:
+        if not ids:
+            return {}
+        marks = ",".join("?" * len(ids))
+        sql = (
+            "SELECT id, bearer, source, destination, data_coding, udh, payload, received_at, account, message, complete"
+            f" FROM mo WHERE id IN ({marks})"
+        )
+        return {row[0]: rows.mo_from(row, self._names.text) for row in self._reader.execute(sql, ids)}
