@@ -84,7 +84,9 @@ def one(waiting: int, count: int, reserve: str, first: int) -> tuple[float, floa
         came = Seen(log).arrivals()
         missing = [to for to in written if to not in came]
         if missing:
-            raise RuntimeError(f"{len(missing)} of {count} OTPs never came to the carrier, {missing[0]} the first")
+            raise RuntimeError(
+                f"{len(missing)} of {count} OTPs never came to the carrier, {missing[0]} the first"
+            )
         return soonest, rss, most, [1000 * (came[to] - at) for to, at in written.items()]
 
 
@@ -94,9 +96,13 @@ def measure(plan: Plan) -> list[Figure]:
     for reserve, first in (("{}", 0), ("{ otp = 1 }", 1_000_000)):
         soonest, rss, most, times = one(waiting, count, reserve, first)
         words = f"reserve {reserve}"
-        say(f"backlog, {words}: first after {soonest:.2f} s, RSS {rss:.0f} MB, OTP p99 {quantile(times, 0.99):.1f} ms")
+        say(
+            f"backlog, {words}: first after {soonest:.2f} s, RSS {rss:.0f} MB, OTP p99 {quantile(times, 0.99):.1f} ms"
+        )
         p99 = quantile(times, 0.99)
-        shown = " / ".join(f"{quantile(times, q):.1f}" for q in (0.5, 0.95, 0.99)) + f" ms, max {max(times):.1f}"
+        shown = (
+            " / ".join(f"{quantile(times, q):.1f}" for q in (0.5, 0.95, 0.99)) + f" ms, max {max(times):.1f}"
+        )
         figures.append(
             Figure(f"OTP to the wire, {waiting:,} wait at {RATE}/s, {words}, p50/p95/p99", shown, None,
                    f"p99 of {count} < {OTP_WITHIN:.0f} ms", p99 < OTP_WITHIN)

@@ -66,6 +66,12 @@ def record(road: Road, log: list[tuple[float, str, int]]) -> None:
     road.bearer.submit = noted  # type: ignore[method-assign]
 
 
+def write(handovers: Sequence[tuple[float, str, int]], path: str) -> None:
+    """`time bearer segments`, a line each."""
+    lines = "".join(f"{at:.6f} {name} {count}\n" for at, name, count in handovers)
+    Path(path).write_text(lines, encoding="ascii")
+
+
 async def stall(seconds: float) -> None:
     """Hold the whole loop about once a second, as a slow disk or a page fault would."""
     while True:
@@ -89,16 +95,15 @@ async def run(options: argparse.Namespace) -> None:
     loop.add_signal_handler(signal.SIGUSR1, status.write, "asked")
     status.write("ready")
     stalls = asyncio.create_task(stall(options.stall)) if options.stall else None
-    while not stop.is_set() and not all(road.open for road in app.dispatcher.roads.values()):
-        await asyncio.sleep(0.005)  # noqa: ASYNC110 - once in a run
+    while not stop.is_set() and not all(road.open for road in app.dispatcher.roads.values()):  # noqa: ASYNC110 - once
+        await asyncio.sleep(0.005)
     status.write("up")
     await stop.wait()
     if stalls is not None:
         stalls.cancel()
     status.write("end")
     if options.handovers:
-        lines = "".join(f"{at:.6f} {name} {count}\n" for at, name, count in handovers)
-        Path(options.handovers).write_text(lines, encoding="ascii")
+        write(handovers, options.handovers)
     await app.stop(options.drain)
 
 

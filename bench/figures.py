@@ -62,6 +62,8 @@ def table(figures: Sequence[Figure], moved: Callable[[Figure], str] = lambda _: 
         verdict = "" if figure.met is None else ("ok" if figure.met else "MISSED")
         rows.append((figure.name, figure.value, share, figure.wanted, verdict, moved(figure)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)

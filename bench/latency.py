@@ -37,7 +37,9 @@ def paced(rate: int, plan: Plan, seconds: float) -> Reports:
 
 def figure(words: str, reports: Reports, wanted: bool) -> Figure:
     def shown(name: str) -> str:
-        return " / ".join(f"{median([r['resp_ms'][q] for r in reports[name]]):.1f}" for q in ("p50", "p95", "p99"))
+        return " / ".join(
+            f"{median([r['resp_ms'][q] for r in reports[name]]):.1f}" for q in ("p50", "p95", "p99")
+        )
 
     p99 = median([r["resp_ms"]["p99"] for r in reports["chappe"]])
     shares = [

@@ -122,7 +122,16 @@ def carrier(folder: Path, port: int, log: Path, *options: str) -> Child:
 def limit(folder: Path, port: int, smsc: int) -> Child:
     """The yardstick, with the settings that shares are given against."""
     command = [sys.executable, BENCH / "limit.py", "--port", str(port), "--smsc", str(smsc)]
-    command += ["--store", "commit", "--ix", "rid", "--gc", "freeze", "--db", str(folder / f"limit-{port}.db")]
+    command += [
+        "--store",
+        "commit",
+        "--ix",
+        "rid",
+        "--gc",
+        "freeze",
+        "--db",
+        str(folder / f"limit-{port}.db"),
+    ]
     child = Child(f"limit-{port}", command, folder)
     child.wait_for(lambda: _listening(port), "listening")
     time.sleep(0.3)  # its bind at the sink is answered
@@ -144,7 +153,13 @@ class Bearer:
     """One road of a bench gateway: `rate` segments a second for recipients that begin with `to`."""
 
     def __init__(
-        self, name: str, port: int, rate: float = 100_000, window: int = 1000, to: str = "*", reserve: str = "{}"
+        self,
+        name: str,
+        port: int,
+        rate: float = 100_000,
+        window: int = 1000,
+        to: str = "*",
+        reserve: str = "{}",
     ) -> None:
         self.name = name
         self.port = port

@@ -64,10 +64,12 @@ def measured(seconds: float, stall: float) -> dict[str, list[Event]]:
         options = ["--handovers", str(handovers), "--drain", "1"]
         if stall:
             options += ["--stall", str(stall)]
-        with carrier(folder, smsc, log):
-            with Gateway(folder, port, bearers, {"shop": "marketing"}, *options) as gateway:
-                gateway.wait_until("up")
-                time.sleep(seconds + 1)
+        with (
+            carrier(folder, smsc, log),
+            Gateway(folder, port, bearers, {"shop": "marketing"}, *options) as it,
+        ):
+            it.wait_until("up")
+            time.sleep(seconds + 1)
         return {**by_bearer(handovers), **by_prefix(log, prefixes)}
 
 
@@ -101,7 +103,9 @@ def measure(plan: Plan) -> list[Figure]:
             limit = math.ceil(rate)
             ours, theirs = events[name(rate)], events[f"{name(rate)} at the carrier"]
             most, arrived, used = worst(ours, 1.0), worst(theirs, 0.95), mean(ours) / rate
-            words = f"throttle {rate:g}/s, {seconds:.0f} s" + (f", stalls of {1000 * stall:.0f} ms" if stall else "")
+            words = f"throttle {rate:g}/s, {seconds:.0f} s" + (
+                f", stalls of {1000 * stall:.0f} ms" if stall else ""
+            )
             value = f"worst second {most} (carrier {arrived}), used {100 * used:.2f} %"
             say(f"{words}: {value}")
             wanted = f"≤ {limit} and ≥ {100 * USED:.0f} %"

@@ -58,7 +58,9 @@ def pairs(plan: Plan) -> tuple[list[Run], list[Run]]:
         for name in ("limit", "chappe"):
             done = run(name, int(rates[name] * plan.seconds))
             runs[name].append(done)
-            say(f"throughput {number + 1}/{plan.repeats} {name}: {per_second(done.rate)}, {done.cpu_us:.1f} µs CPU")
+            say(
+                f"throughput {number + 1}/{plan.repeats} {name}: {per_second(done.rate)}, {done.cpu_us:.1f} µs CPU"
+            )
             rates[name] = done.rate
     return runs["chappe"], runs["limit"]
 

@@ -7,6 +7,8 @@ after its verdict, which is how a second receipt is seen to be one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.model import Message
 
 __all__ = ["Correlation"]
@@ -18,11 +20,12 @@ Found = tuple[Message, int]
 
 
 class Correlation:
-    """By bearer and canonical id."""
+    """By bearer and canonical id. at_hand: gives the object of a message that waits in memory, by its id."""
 
-    __slots__ = ("_born", "_old", "_young")
+    __slots__ = ("_born", "_old", "_young", "at_hand")
 
     def __init__(self) -> None:
+        self.at_hand: Callable[[int], Message | None] = lambda _: None
         self._young: dict[str, Found] = {}
         self._old: dict[str, Found] = {}
         self._born = 0.0
@@ -30,14 +33,35 @@ class Correlation:
     def add(self, bearer: str, key: str, message: Message, part: int) -> None:
         self._young[bearer + " " + key] = (message, part)
 
+    def know(self, bearer: str, carrier_id: str, message: Message, part: int) -> None:
+        """As add, by the id as the carrier wrote it."""
+        self.add(bearer, _key(carrier_id), message, part)
+
     def find(self, bearer: str, key: str) -> Found | None:
         name = bearer + " " + key
         return self._young.get(name) or self._old.get(name)
 
     def known(self, bearer: str, carrier_id: str, message_id: int) -> Message | None:
         """The object in memory of a message that was read from the store, so that no copy is changed."""
-        found = self.find(bearer, carrier_id.lower().lstrip("0") or carrier_id)
+        found = self.find(bearer, _key(carrier_id))
         return found[0] if found is not None and found[0].id == message_id else None
+
+    def the_one(self, bearer: str, stored: Message) -> Message:
+        """The object of a message of several parts that was just read from the store.
+
+        Each part's receipt finds it by another id: they must meet in one object, or none sees the last part.
+        """
+        at_hand = self.at_hand(stored.id)
+        if at_hand is not None:
+            return at_hand
+        parts = [(n, part.carrier_id) for n, part in enumerate(stored.part_states or ()) if part.carrier_id]
+        for _, carrier_id in parts:
+            known = self.known(bearer, carrier_id, stored.id)
+            if known is not None:
+                return known
+        for index, carrier_id in parts:
+            self.know(bearer, carrier_id, stored, index)
+        return stored
 
     def tidy(self, now: float) -> None:
         """Called about once a second (and the young generation may outgrow its size by that much)."""
@@ -49,3 +73,7 @@ class Correlation:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
+
+
+def _key(carrier_id: str) -> str:
+    return carrier_id.lower().lstrip("0") or carrier_id

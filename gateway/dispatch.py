@@ -284,7 +284,9 @@ class Dispatcher:
         for index, (udh, payload) in enumerate(split(m.payload, m.data_coding, reference)):
             part = m.part_states[index]
             if part.state is not State.QUEUED:
-                continue  # the carrier has this one: only the rest is sent
+                if part.carrier_id:  # the carrier has this one: only the rest is sent
+                    self.outcomes.has_part(road, m, index)
+                continue
             part.state = State.INFLIGHT
             part.bearer = road.name
             part.tries += 1

@@ -57,6 +57,11 @@ class Doubts:
         else:
             self._by_number.pop(key, None)
 
+    def get(self, message_id: int) -> Message | None:
+        """The message of this id, if it waits here."""
+        waiting = self._until.get(message_id)
+        return waiting[1] if waiting is not None else None
+
     def over(self, now: float) -> list[Message]:
         """Those whose wait is over."""
         over = [message for until, message in self._until.values() if until <= now]

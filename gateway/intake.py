@@ -74,7 +74,7 @@ class Intake:
         if refused is not None:
             return Submitted([Answer(*refused) for _ in messages], None)
         ids = self._ledger.ids.take(len(messages), now_ms)
-        known = self._known(account, messages, now_ms)
+        known, twins = self._known(account, messages, now_ms)
         batch: list[Answer] = []
         taken: list[Message] = []
         free = self._allowance(account)
@@ -82,6 +82,8 @@ class Intake:
         judge = self.rules.judge
         repeated = False
         for m, message_id in zip(messages, ids, strict=True):
+            if twins and m.reference:  # one chunk names a reference twice: each is compared for itself
+                known = self._references.find(account.name, [m], now_ms)
             if known and m.reference in known:
                 batch.append(self._again(m, *known[m.reference]))
                 repeated = True
@@ -108,11 +110,10 @@ class Intake:
             taken.append(m)
             if m.reference:
                 self._references.add(m)
-                known[m.reference] = (m.id, True)
         self._spend(account, taken)
-        if not taken:
-            return Submitted(batch, self._newest if repeated else None)
-        return Submitted(batch, self._store(taken, batch, now_ms))
+        if taken:
+            return Submitted(batch, self._store(taken, batch, now_ms))
+        return Submitted(batch, self._as_durable_as_the_first(batch) if repeated else None)
 
     # ── may anything come in ─────────────────────────────────────────────────────────────────────────────
     def _shut(self) -> tuple[int, int, str] | None:
@@ -144,15 +145,33 @@ class Intake:
     # ── the same again ───────────────────────────────────────────────────────────────────────────────────
     def _known(
         self, account: Account, messages: Sequence[Message], now_ms: int
-    ) -> dict[str, tuple[int, bool]]:
+    ) -> tuple[dict[str, tuple[int, bool]], bool]:
+        """What is known of the references of a batch, and whether one stands in it twice."""
         with_reference = [m for m in messages if m.reference]
-        return self._references.find(account.name, with_reference, now_ms) if with_reference else {}
+        if not with_reference:
+            return {}, False
+        twins = len({m.reference for m in with_reference}) < len(with_reference)
+        return ({} if twins else self._references.find(account.name, with_reference, now_ms)), twins
 
     def _again(self, m: Message, first: int, same: bool) -> Answer:
         if same:
             return Answer(answers.OK, first, "the same reference again: this is the first message's id")
         text = f"reference {m.reference!r} was used for another recipient or text by message {first}"
         return Answer(answers.REFERENCE_REUSED, 0, text)
+
+    def _as_durable_as_the_first(self, batch: list[Answer]) -> asyncio.Future[None] | None:
+        """The first message of a reference may still be on its way to the disk: its id is no answer before."""
+        newest = self._newest
+        if newest is None or newest.done():
+            return None
+
+        def durable(future: asyncio.Future[None]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if future.cancelled() or error is not None:
+                _refuse(batch, error)
+
+        newest.add_done_callback(durable)
+        return newest
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
     def _place(self, m: Message, verdict: Verdict | None, now_ms: int) -> Answer:
@@ -203,7 +222,12 @@ class Intake:
         for m in taken:
             if m.reference:
                 self._references.drop(m)
-        text = str(error) if isinstance(error, StoreError) else "the store is closing"
-        for answer in batch:
-            if answer.status == answers.OK:
-                answer.status, answer.message_id, answer.text = answers.SYSTEM_ERROR, 0, text
+        _refuse(batch, error)
+
+
+def _refuse(batch: Sequence[Answer], error: BaseException | None) -> None:
+    """The store has failed: what was to be accepted is not."""
+    text = str(error) if isinstance(error, StoreError) else "the store is closing"
+    for answer in batch:
+        if answer.status == answers.OK:
+            answer.status, answer.message_id, answer.text = answers.SYSTEM_ERROR, 0, text

@@ -71,7 +71,7 @@ Candidate = tuple[Share, list[Turn]]
 
 
 class Lane:
-    """One rank of urgency. clock: how much of its weight the share that was served last had used; credit: by
+    """One rank of urgency. clock: how much of its weight whoever was served last had used; credit: by
     bearer, the slots that the floor owes to this lane.
     """
 
@@ -160,8 +160,8 @@ class Lane:
             alone = len(order) == 1 and not turns and len(turn) == 1
             got, more = send(turn[0], slots - served if alone else 1)
             served += got
-            self.clock = max(self.clock, used)
             share.used = used + got / share.weight
+            self.clock = max(self.clock, share.used if alone else used)
             if more:
                 turn.rotate(-1)
             if turn:

@@ -167,6 +167,7 @@ RECEIPT_CAUSE: dict[int, Cause] = {
     4: _C.DELETE,
     5: _C.FAIL,
     6: _C.DELIVER,  # ACCEPTED, only where the carrier's dialect calls it final
+    7: _C.OVERDUE,  # UNKNOWN, the same
     8: _C.REJECT,
     9: _C.FAIL,  # SKIPPED
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from drivers.bearer import Inbound, NotStored
 from drivers.sms.split import Joined, Joiner, Part
+from drivers.sms.udh import parse_udh
 from gateway.events import Replied
 from gateway.ledger import Ledger
 from gateway.lifecycle import State
@@ -124,8 +125,21 @@ class MobileOriginated:
 
 
 def whole_of(joined: Joined) -> tuple[int, bytes, bytes]:
-    """(data_coding, udh, payload) of a joined text; runs of different codings become one UCS-2 text."""
+    """(data_coding, udh, payload) of a joined text; runs of different codings become one UCS-2 text.
+
+    Its header says no longer that it is a part: an application would wait for the others.
+    """
     runs = joined.runs
     if len(runs) == 1:
-        return runs[0]
+        data_coding, udh, payload = runs[0]
+        return data_coding, without_concat(udh), payload
     return 8, b"", joined.text().encode("utf-16-be", "surrogatepass")
+
+
+def without_concat(udh: bytes) -> bytes:
+    """The header without its concatenation elements; b"" when nothing else stood in it (TS 23.040 §9.2.3.24.1)."""
+    header = parse_udh(udh)
+    if header is None or header.concat is None:
+        return udh
+    kept = b"".join(b"%c%c%b" % (name, len(data), data) for name, data in header.elements if name not in (0, 8))
+    return b"%c%b" % (len(kept), kept) if kept else b""

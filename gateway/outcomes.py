@@ -58,6 +58,14 @@ class Outcomes:
         self.long: dict[int, LongSend] = {}
         self.aside: list[Aside] = []
         self.early: Early | None = None
+        correlation.at_hand = self.at_hand
+
+    def at_hand(self, message_id: int) -> Message | None:
+        """The object of a message that waits here or in the queue."""
+        found = self._queue.loaded(message_id) or self.doubts.get(message_id)
+        if found is None and self.aside:
+            found = next((aside.message for aside in self.aside if aside.message.id == message_id), None)
+        return found
 
     # ── answers ──────────────────────────────────────────────────────────────────────────────────────────
     def answered(self, road: Road, outcomes: Iterable[Outcome]) -> None:
@@ -108,6 +116,11 @@ class Outcomes:
             self._part_answered(road, m, now_ms, changes)
         if self.early is not None and outcome.key:
             self.early(road.name, outcome.key, m, segment.part, changes)
+
+    def has_part(self, road: Road, m: Message, index: int) -> None:
+        """A part that was accepted at an earlier try: its receipt must find this object."""
+        assert m.part_states is not None
+        self._correlation.know(road.name, m.part_states[index].carrier_id, m, index)
 
     def _part_answered(self, road: Road, m: Message, now_ms: int, changes: list[Change]) -> None:
         long = self.long.get(m.id)

@@ -23,7 +23,7 @@ __all__ = ["WINDOW", "ActiveQueue", "Allowed", "Flow"]
 
 WINDOW = 20_000
 CHUNK = 500
-LEAST = 32
+LEAST = 8
 """What a refill may read even when the window is full of flows that cannot leave."""
 FLOOR = 0.05
 

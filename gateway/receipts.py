@@ -151,6 +151,8 @@ class Receipts:
             self.ambiguous += len(fitting) > 1
             return None
         message, part = fitting[0]
+        if part >= 0:
+            message = self._correlation.the_one(bearer, message)
         carrier_id = message.part_states[part].carrier_id if message.part_states else message.carrier_id
         receipt.matched = next(
             (i for i, key in enumerate(receipt.keys) if key == carrier_id.lower().lstrip("0x")), 0

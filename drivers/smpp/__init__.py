@@ -58,8 +58,8 @@ def open(  # noqa: A001 - the name that every driver gives it
 def _dialect_folders() -> list[Path]:
     """$CONFIGURATION_DIRECTORY (systemd's; colons between several) overrides what is shipped."""
     own = os.environ.get("CONFIGURATION_DIRECTORY", "").split(":")
-    shipped = Path(__file__).parents[2] / "config"
-    return [folder / "dialects" for folder in (*map(Path, filter(None, own)), shipped)]
+    shipped = Path(__file__).parent / "dialects"
+    return [*(Path(folder) / "dialects" for folder in own if folder), shipped]
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
+import os
 import signal
 import ssl
 import sys
@@ -47,6 +48,7 @@ def run(config: str | None) -> None:
     SIGTERM or Ctrl-C drains and ends, a second one ends at once; SIGHUP reads the configuration again.
     """
     configuration = load(config)
+    os.umask(0o027)  # texts and numbers are in the store: not for everybody on this machine
     logging.configure(configuration.log)
     for text in warnings(configuration):
         log.warning("config.warning", detail=text)
@@ -56,7 +58,7 @@ def run(config: str | None) -> None:
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's loops where it is installed, else asyncio's own."""
+    """The loop of uvloop where it is installed, else asyncio's own."""
     if importlib.util.find_spec("uvloop") is None:
         return None
     import uvloop
@@ -119,9 +121,10 @@ class Daemon:
         try:
             changes: list[dict[str, Any]] = await self.app.reload()
         except ConfigError as error:
-            log.error("reload.refused", faults=[str(fault) for fault in error.faults])
+            faults = [str(fault) for fault in error.faults]
+            log.error("reload.refused", faults=faults)  # noqa: TRY400 - the operator's fault, no trace of ours
         except ReloadRefused as error:
-            log.error("reload.refused", detail=str(error))
+            log.error("reload.refused", detail=str(error))  # noqa: TRY400 - as above
         except (*CANNOT_START, ValueError) as error:
             log.exception("reload.failed", detail=str(error))
         else:

@@ -7,7 +7,9 @@ and replies that a carrier hands over meanwhile are refused (the carrier keeps t
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import structlog
 
@@ -45,7 +47,7 @@ class _NoState(StateStore):
 
 def try_bearers(config: Config, patience: float = PATIENCE) -> list[Trial]:
     """Every enabled bearer, all at the same time, in the configuration's order."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))  # it is told below, once
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     async def everyone() -> list[Trial]:
         return await asyncio.gather(*(_try(config, name, patience) for name in config.bearers))
@@ -81,7 +83,8 @@ async def _outcome(
     patience: float,
 ) -> Trial:
     try:
-        await asyncio.wait([running, told], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        first: list[asyncio.Future[Any]] = [running, told]
+        await asyncio.wait(first, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if told.done():
             news = told.result()
             return Trial(name, news.up, news.detail if news.up else _with_advice(news))

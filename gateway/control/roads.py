@@ -12,14 +12,14 @@ __all__ = ["condition", "links", "tiers", "why_not"]
 
 REMEDIES = {
     "starting": "wait: it is connecting for the first time",
-    "connect.failed": "check the host, the port, the route to it and the carrier's firewall; `chappe link reset NAME` tries at once",
+    "connect.failed": "check host, port and the carrier's firewall; `chappe link reset NAME` tries at once",
     "bind.refused": "check system_id and password with the carrier, and whether our address is on its list",
     "bind.timeout": "the carrier took the connection and did not answer the bind: ask the carrier",
     "link.lost": "nothing: it reconnects by itself; if it stays away, ask the carrier",
-    "link.dead": "nothing: it reconnects by itself; if it comes back and dies again, look for a firewall that forgets idle connections",
+    "link.dead": "nothing: it reconnects by itself; if this comes again, look for a firewall that forgets idle links",
     "link.unbound_by_peer": "nothing: it reconnects by itself; the carrier said goodbye, perhaps for maintenance",
     "link.reset": "nothing: it reconnects at once",
-    "driver.failed": "a fault of the program: it is started again by itself; send the log line bearer.failed to its authors",
+    "driver.failed": "a fault of the program, which starts it again: send the log line bearer.failed to its authors",
     "stopped": "the gateway is stopping or reloading",
     "disabled": "`chappe link enable NAME` when it may be used again",
 }

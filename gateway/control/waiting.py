@@ -63,7 +63,7 @@ def held_by(gateway: Gateway, key: FlowKey) -> str:
 
 
 def hold_words(hold: Hold) -> str:
-    """tag promo-12, account shop."""
+    """As operators say it: tag promo-12 and account shop."""
     names = zip(("route", "kind", "account", "tag"), hold, strict=True)
     return " and ".join(f"{name} {value}" for name, value in names if value)
 

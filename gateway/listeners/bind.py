@@ -67,6 +67,7 @@ class Application:
         self._rare: list[Pdu] = []
         self._unanswered = 0
         self._receives = False
+        self._rest: list[tuple[bytes, object]] = []  # parts of a reply that the window had no room for
         self.transport: SmppTransport | None = None
         self.since = 0
         self.submitted = 0
@@ -108,8 +109,10 @@ class Application:
         if account is not None:
             account.bound -= 1
             if self._receives:
-                notes = {d.note.seq: d.note for d in unanswered if isinstance(d, _Delivery)}
+                unsent = [delivery for _, delivery in self._rest]
+                notes = {d.note.seq: d.note for d in (*unanswered, *unsent) if isinstance(d, _Delivery)}
                 self._receives = False
+                self._rest.clear()
                 self._listener.outbox.detach(account.name, self, list(notes.values()))
         self._listener.left(self, reason, transport.session.closed_detail)
 
@@ -123,6 +126,11 @@ class Application:
     @property
     def account(self) -> Account | None:
         return self._account
+
+    @property
+    def receives(self) -> bool:
+        """Whether the outbox gives it notes."""
+        return self._receives
 
     # ── binding ──────────────────────────────────────────────────────────────────────────────────────────
     async def _bind(self, pdu: Bind) -> None:
@@ -239,11 +247,10 @@ class Application:
 
     # ── what it is given ─────────────────────────────────────────────────────────────────────────────────
     def room(self) -> int:
-        """Free places of the window; none while the peer does not read."""
+        """Free places of the window; none while the peer does not read, or parts of a reply go first."""
         transport = self.transport
-        return (
-            transport.session.room if transport is not None and transport.writable and self._receives else 0
-        )
+        ready = transport is not None and transport.writable and self._receives and not self._rest
+        return transport.session.room if transport is not None and ready else 0
 
     def deliver(self, notes: Sequence[Note]) -> None:
         transport, deliveries, account = self.transport, self._deliveries, self._account
@@ -264,15 +271,27 @@ class Application:
             else:
                 bodies += made
                 contexts += [_Delivery(note, len(made))] * len(made)
-        transport.session.send(Command.DELIVER_SM, bodies[:room], contexts[:room], self._listener.clock.now())
+        if len(bodies) > room:  # one reply of more parts than there are places
+            self._rest = list(zip(bodies[room:], contexts[room:], strict=True))
+            del bodies[room:], contexts[room:]
+        transport.session.send(Command.DELIVER_SM, bodies, contexts, self._listener.clock.now())
         transport.flush()
         if late:
             self._listener.outbox.again(account.name, late)
         if empty:
             self._listener.outbox.answered(account.name, empty)
 
+    def _send_rest(self, transport: SmppTransport) -> None:
+        """As much as the window takes now of the parts that it had no room for."""
+        room = transport.session.room
+        going, self._rest = self._rest[:room], self._rest[room:]
+        bodies, contexts = [body for body, _ in going], [context for _, context in going]
+        transport.session.send(Command.DELIVER_SM, bodies, contexts, self._listener.clock.now())
+        transport.flush()
+
     def _answered(self, received: Received) -> None:
-        account = self._account
+        account, transport = self._account, self.transport
+        assert transport is not None
         assert account is not None
         done: list[Note] = []
         again: list[Note] = []
@@ -284,6 +303,8 @@ class Application:
                 (again if context.status in _LATER else done).append(context.note)
         self.delivered += len(done)
         outbox = self._listener.outbox
+        if self._rest:
+            self._send_rest(transport)
         if again:
             self._listener.later(account.name, again)
         if done:
@@ -296,6 +317,7 @@ class Application:
         if self._account is None:
             return
         notes = {d.note.seq: d.note for d, _ in contexts if isinstance(d, _Delivery)}
+        self._rest = [part for part in self._rest if part[1] not in {d for d, _ in contexts}]
         self._listener.later(self._account.name, list(notes.values()))
 
 

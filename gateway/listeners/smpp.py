@@ -168,6 +168,9 @@ class SmppListener:
             if reason not in ("lost", "peer unbound") and transport is not None:
                 self._say("", "connection.closed", transport.peer, f"{reason}: {detail}")
             return
+        if not any(each.receives and each.account is account for each in self._open):
+            # The outbox reads all that is owed from the store when somebody comes: these among them.
+            self._later = [entry for entry in self._later if entry[1] != account.name]
         log.info(
             "account.left",
             account=account.name,

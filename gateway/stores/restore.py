@@ -82,8 +82,7 @@ def _judged(backup: Path, db: sqlite3.Connection) -> Restored:
     if faults != ["ok"]:
         raise BackupRefused(f"{backup} is damaged ({'; '.join(faults)}); nothing was changed")
     messages, waiting = (
-        db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own two names
-        for table in ("message", "backlog")
+        db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("message", "backlog")
     )
     return Restored(schema, messages, waiting)
 

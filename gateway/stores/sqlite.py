@@ -26,6 +26,7 @@ from gateway.stores.writer import GroupWriter, Unit
 
 __all__ = ["SqliteStore", "open_sqlite"]
 
+_INFLIGHT_IDS = "SELECT id FROM message WHERE id>=? AND state=12"
 _TRIED = frozenset({Cause.RETRY, Cause.FAIL_OVER, Cause.DOUBT_RESEND})
 
 
@@ -45,9 +46,11 @@ class SqliteStore(Reader):
         self._wipe = wipe_at_once
         self._report_mismatch = mismatch
         self._writer = GroupWriter(db, rows.STATEMENTS, rows.GUARDED, self._mismatch, health)
-        self._inflight: dict[int, None] = {}
         mark = db.execute("SELECT value FROM meta WHERE key='inflight_low'").fetchone()
         self._low = int(mark[0]) if mark else 0
+        self._inflight: dict[int, None] = dict.fromkeys(
+            row[0] for row in self.read(_INFLIGHT_IDS, (self._low,))
+        )
         self._newest = self.last_id()
         self._serial = 0
         self.wiped = False
@@ -254,10 +257,9 @@ class SqliteStore(Reader):
             _ = self.put_meta("inflight_low", str(low))
 
     def in_doubt(self) -> list[Message]:
-        sql = f"SELECT {MESSAGE_COLUMNS} FROM message WHERE id>=? AND state=12"
+        sql = f"SELECT {MESSAGE_COLUMNS} FROM message WHERE id>=? AND state=12 ORDER BY id"
         found = [self._message(row) for row in self._reader.execute(sql, (self._low,))]
         for message in found:
-            self._inflight[message.id] = None
             self._load_parts(message)
         return found
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from loopback_esme import LOOPS, bound, ids, links, segment, settings
-from loopback_smsc import Recorder, Smsc, receipt_body, until
+from loopback_smsc import Recorder, Smsc, mo_body, receipt_body, until
 
 from drivers import smpp
 from drivers.smpp.pdu import Command, CommandStatus
@@ -139,6 +139,22 @@ def test_an_outage_that_turns_into_wrong_credentials_is_told(run):
     run(main())
 
 
+def test_a_store_that_ends_after_the_connection_touches_no_other(run):
+    async def main():
+        async with Smsc() as smsc, bound(smsc) as (bearer, gateway):
+            gateway.how = "later"
+            smsc.deliver(mo_body(b"STOP"))
+            await until(lambda: gateway.of("Inbound"))
+            smsc.abort()
+            await until(lambda: len(links(gateway)) == 3)
+            gateway.release()
+            await asyncio.sleep(0.05)
+            assert smsc.answers == []  # the SMSC will send it again, on the new bind
+            assert bearer._binds[0].owed == 0
+
+    run(main())
+
+
 # ── several binds ────────────────────────────────────────────────────────────────────────────────────────
 def test_two_binds_share_the_load_and_the_parts_of_a_message_stay_together(run):
     async def main():
@@ -207,7 +223,7 @@ def test_drain_waits_for_the_answers_and_unbinds(run):
             assert bearer.credit() == 0
             assert not draining.done()
             smsc.respond(smsc.transports[0], smsc.submits[0], (0, b"1"))
-            await draining
+            await asyncio.wait_for(draining, 1)  # as soon as it can, not after 5 s
             assert ids(gateway.of("Accepted")) == [1]
             await until(lambda: smsc.ends == ["peer_unbound"])
             assert links(gateway)[-1] == (False, "link.unbound")

@@ -1,0 +1,207 @@
+"""How the operators' commands speak: tables, colour on a terminal, JSON when asked, exit codes, and one decorator.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not running, 78 bad configuration. Colour follows NO_COLOR.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+
+from gateway import control_client
+from gateway.control_client import ControlError
+
+__all__ = [
+    "Daemon",
+    "Failed",
+    "ago",
+    "connects",
+    "duration",
+    "octets",
+    "paint",
+    "reads",
+    "say",
+    "table",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_COLOURS = {
+    "good": "32",
+    "bad": "31",
+    "warn": "33",
+    "dim": "2",
+    "bold": "1",
+}
+_TONES = {
+    "up": "good", "ready": "good", "delivered": "good", "bound": "good",
+    "down": "bad", "refusing": "bad", "undeliverable": "bad", "rejected": "bad", "expired": "bad", "absent": "bad",
+    "disabled": "warn", "paused": "warn", "full": "warn", "held": "warn", "drained": "warn", "degraded": "warn",
+    "stopping": "warn", "unknown": "warn", "draining": "warn",
+}  # fmt: skip
+
+
+class Failed(click.ClickException):
+    """Said on stderr as `Error: …`; ends the command with its own code."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Then leave with our code: click keeps one exit code a class."""
+        super().show(file)
+        sys.exit(self.code)
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
+def duration(seconds: float | None) -> str:
+    """In two units at most: 0.4 s, 12 s, 5 min, 2 h 10, 3 d 4 h; "-" for None."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds) // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02}"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{duration(seconds)} ago"
+
+
+def octets(count: int) -> str:
+    """As disks are sold: 12 MB."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} B"
+
+
+def coloured() -> bool:
+    """Whether colour is wanted: a terminal, and nobody said no (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, tone: str = "") -> str:
+    """The text in the colour of its tone, or of what the word itself means."""
+    code = _COLOURS.get(tone or _TONES.get(text, ""))
+    return f"\x1b[{code}m{text}\x1b[0m" if code and coloured() else text
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Columns as wide as they need; numbers to the right; the last column as long as it is."""
+    texts = [["-" if cell is None or cell == "" else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[n]) for row in [list(headers), *texts]) for n in range(len(headers))]
+    right = [
+        bool(rows) and all(isinstance(row[n], int | float) or row[n] is None for row in rows)
+        for n in range(len(headers))
+    ]
+
+    def line(cells: Sequence[str], tone: str = "") -> str:
+        out = []
+        for n, cell in enumerate(cells):
+            padded = (
+                cell
+                if n + 1 == len(cells) and not right[n]
+                else cell.rjust(widths[n])
+                if right[n]
+                else cell.ljust(widths[n])
+            )
+            out.append(padded.replace(cell, paint(cell, tone), 1) if cell else padded)
+        return "  ".join(out).rstrip()
+
+    return [line(list(headers), "dim"), *(line(row) for row in texts)]
+
+
+def say(lines: Sequence[str]) -> None:
+    click.echo("\n".join(lines))
+
+
+# ── asking the daemon ────────────────────────────────────────────────────────────────────────────────────────
+class Daemon:
+    """The running gateway, as a command speaks to it. Every fault is a Failed with its exit code."""
+
+    def __init__(self, path: Path, as_json: bool) -> None:
+        self.path = path
+        self.as_json = as_json
+
+    def ask(self, verb: str, **args: Any) -> Any:
+        """The answer; progress goes to a terminal's stderr."""
+        shown = _Progress()
+        try:
+            return control_client.call(self.path, verb, _given(args), shown.tell)
+        except ControlError as error:
+            raise Failed(str(error), error.code) from error
+        finally:
+            shown.clear()
+
+    def stream(self, verb: str, timeout: float | None = None, **args: Any) -> Iterator[dict[str, Any]]:
+        try:
+            yield from control_client.stream(self.path, verb, _given(args), timeout)
+        except ControlError as error:
+            raise Failed(str(error), error.code) from error
+
+    def show(self, answer: Any, render: Callable[[Any], Sequence[str]]) -> None:
+        """As JSON when --json was given, else as people read."""
+        if self.as_json:
+            click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        else:
+            say(render(answer))
+
+
+class _Progress:
+    """One line on stderr that is written over; nothing where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def tell(self, progress: Any) -> None:
+        if sys.stderr.isatty():
+            words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in progress.items())
+            sys.stderr.write(f"\r\x1b[K{words}")
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _given(args: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in args.items() if value not in (None, "", False, (), [])}
+
+
+def connects(command: Command) -> Command:
+    """A verb that speaks to the daemon: --config, --socket; the function gets `daemon` first."""
+
+    @click.option("--config", envvar="CHAPPE_CONFIG", metavar="FILE", help="The daemon's configuration file.")
+    @click.option("--socket", envvar="CHAPPE_SOCKET", metavar="PATH", help="Its control socket, when no file is at hand.")  # fmt: skip
+    @functools.wraps(command)
+    def asked(config: str | None, socket: str | None, as_json: bool = False, **options: Any) -> None:
+        try:
+            path = control_client.socket_path(config, socket)
+        except ControlError as error:
+            raise Failed(str(error), error.code) from error
+        command(Daemon(path, as_json), **options)
+
+    return asked  # type: ignore[return-value]  # click makes a Command of it
+
+
+def reads(command: Command) -> Command:
+    """As connects, with --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(connects(command))

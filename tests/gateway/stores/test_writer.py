@@ -1,0 +1,351 @@
+"""Group commit: what shares a transaction, who is told of what, and what a full disk does to whom."""
+
+import asyncio
+import resource
+import signal
+import sqlite3
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+from making import LOOPS, outcome, run
+
+from gateway.stores import writer as module
+from gateway.stores.writer import GroupWriter
+
+INSERT, UPDATE, DELETE = range(3)
+SQL = (
+    "INSERT INTO t (id, text) VALUES (?, ?)",
+    "UPDATE t SET text=? WHERE id=? AND text=?",
+    "DELETE FROM t WHERE id=?",
+)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(module, "RETRY_AFTER", 0.02)
+
+
+class Desk:
+    """A writer, what it said, and short words for what tests do with it."""
+
+    def __init__(self, db):
+        self.db = db
+        self.mismatches = []
+        self.health = []
+        self.order = []
+        self.writer = GroupWriter(
+            db, SQL, frozenset({UPDATE}), lambda s, row: self.mismatches.append((s, row)), self.health.append
+        )
+
+    def write(self, *rows, insist=True, name=None, apart=False):
+        """rows: (statement, row); the outcome's name is noted in `order` when it is known."""
+        unit = self.writer.unit(insist)
+        unit.apart = apart
+        for statement, row in rows:
+            unit.add(statement, [row])
+        future = self.writer.write(unit)
+        if name is not None:
+            future.add_done_callback(lambda f: self.order.append((name, type(f.exception()).__name__)))
+        return future
+
+    def put(self, number, text="a", **how):
+        return self.write((INSERT, (number, text)), **how)
+
+    @property
+    def stored(self):
+        other = sqlite3.connect(self.path)
+        try:
+            return dict(other.execute("SELECT id, text FROM t ORDER BY id"))
+        finally:
+            other.close()
+
+
+@asynccontextmanager
+async def desk_on(path):
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT")
+    desk = Desk(db)
+    desk.path = path
+    try:
+        yield desk
+    finally:
+        await desk.writer.close()
+        db.close()
+
+
+def desk(scenario, tmp_path, loop=LOOPS[0]):
+    async def main():
+        async with desk_on(tmp_path / "w.db") as made:
+            await asyncio.wait_for(scenario(made), 20)
+
+    run(main(), loop)
+
+
+@contextmanager
+def full_disk(d):
+    """No page can be had: an INSERT that needs one fails as it runs."""
+    pages = d.db.execute("PRAGMA page_count").fetchone()[0]
+    d.db.execute(f"PRAGMA max_page_count={pages}")
+    yield
+    d.db.execute("PRAGMA max_page_count=1000000")
+
+
+@contextmanager
+def full_file(d):
+    """No file can grow: the statements run, and COMMIT fails in its thread."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    signal.signal(signal.SIGXFSZ, before)
+
+
+LARGE = "x" * 20_000
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_all_units_of_a_turn_share_a_transaction(tmp_path, loop):
+    async def scenario(d):
+        await asyncio.gather(*(d.put(n) for n in range(300)))
+        assert (d.writer.transactions, d.writer.rows) == (1, 300)
+        first = d.put(301)
+        await asyncio.sleep(0)
+        while d.writer._busy:  # what comes while the disk is busy shares the next one
+            d.put(400 + d.writer.backlog)
+            await asyncio.sleep(0)
+        assert first.done() or d.writer.transactions == 2
+        await d.writer.flush()
+        assert d.writer.transactions <= 4
+        assert len(d.stored) == d.writer.rows
+
+    desk(scenario, tmp_path, loop)
+
+
+def test_a_future_is_done_only_when_others_can_read_the_row(tmp_path):
+    async def scenario(d):
+        done = d.put(1)
+        while not done.done():
+            await asyncio.sleep(0)
+        assert d.stored == {1: "a"}
+
+    desk(scenario, tmp_path)
+
+
+def test_a_large_turn_is_cut_and_keeps_its_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_ROWS", 10)
+
+    async def scenario(d):
+        await asyncio.gather(*(d.put(n, name=n) for n in range(35)))
+        assert d.writer.transactions == 4
+        assert d.order == [(n, "NoneType") for n in range(35)]
+        huge = d.writer.unit()
+        huge.add(INSERT, [(n, "b") for n in range(100, 200)])
+        await d.writer.write(huge)
+        assert d.writer.transactions == 5
+
+    desk(scenario, tmp_path)
+
+
+def test_statements_run_in_the_order_of_their_numbers_unless_a_unit_stands_apart(tmp_path):
+    async def scenario(d):
+        await asyncio.gather(d.put(1), d.write((DELETE, (1,))), d.put(2))
+        assert d.stored == {2: "a"}
+        await asyncio.gather(d.write((DELETE, (2,))), d.put(2, "b", apart=True))
+        assert d.stored == {2: "b"}
+
+    desk(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("bad", [(1, "twice"), (5, None), (1 << 64, "x"), (5, "\ud800"), (5, object()), (5,)])
+def test_one_bad_row_answers_its_own_sender(tmp_path, bad):
+    async def scenario(d):
+        await d.put(1)
+        undone = []
+        unit = d.writer.unit()
+        unit.add(INSERT, [(6, "beside it")])
+        unit.add(INSERT, [bad])
+        unit.undo = lambda: undone.append(True)
+        outcomes = await asyncio.gather(outcome(d.put(2)), outcome(d.writer.write(unit)), outcome(d.put(3)))
+        assert outcomes == ["ok", "BadRow", "ok"]
+        assert undone == [True]
+        assert list(d.stored) == [1, 2, 3]
+        assert await outcome(d.put(bad[0], *bad[1:]) if len(bad) > 1 else d.write((INSERT, bad))) == "BadRow"
+        await d.put(4)
+        assert d.health == []
+
+    desk(scenario, tmp_path)
+
+
+def test_a_state_that_is_not_as_thought_is_reported_and_stops_nobody(tmp_path):
+    async def scenario(d):
+        await asyncio.gather(d.put(1), d.put(2))
+        stale = d.write((UPDATE, ("c", 1, "b")))
+        await asyncio.gather(stale, d.write((UPDATE, ("b", 2, "a"))), d.put(3))
+        assert d.mismatches == [(UPDATE, ("c", 1, "b"))]
+        assert d.stored == {1: "a", 2: "b", 3: "a"}
+
+    desk(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("full", [full_disk, full_file])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_full_disk_refuses_who_asks_and_keeps_what_has_happened(tmp_path, full, loop):
+    async def scenario(d):
+        await d.put(1)
+        with full(d):
+            kept = [d.put(10, LARGE, name="first")]
+            assert await outcome(d.put(2, LARGE, insist=False)) == "StoreUnavailable"
+            assert "full" in d.writer.sick or "I/O" in d.writer.sick
+            assert d.health == [d.writer.sick]
+            kept += [d.put(10 + n, LARGE, name=n) for n in range(1, 4)]
+            assert await outcome(d.put(3, LARGE, insist=False)) == "StoreUnavailable"
+            await asyncio.sleep(0.1)
+            assert not any(future.done() for future in kept)
+        await asyncio.gather(*kept)
+        assert d.order == [("first", "NoneType"), (1, "NoneType"), (2, "NoneType"), (3, "NoneType")]
+        assert list(d.stored) == [1, 10, 11, 12, 13]
+        assert d.writer.sick == d.health[-1] == ""
+        assert len(d.health) == 2
+
+    desk(scenario, tmp_path, loop)
+
+
+@pytest.mark.parametrize("full", [full_disk, full_file])
+def test_it_gets_well_by_itself_though_nobody_writes(tmp_path, full):
+    """Whoever looks at `sick` before it writes would otherwise wait for ever."""
+
+    async def scenario(d):
+        await d.put(1)
+        with full(d):
+            assert await outcome(d.put(2, LARGE, insist=False)) == "StoreUnavailable"
+            await asyncio.sleep(0.1)
+            assert d.writer.sick
+        await asyncio.sleep(0.1)
+        assert d.writer.sick == d.health[-1] == ""
+        assert len(d.health) == 2
+        await d.put(3)
+        assert list(d.stored) == [1, 3]
+
+    desk(scenario, tmp_path)
+
+
+def test_behind_more_than_one_batch_of_insisting_units_nobody_waits_for_his_refusal(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_ROWS", 2)
+
+    async def scenario(d):
+        with full_disk(d):
+            kept = [d.put(n, LARGE) for n in range(10)]
+            assert await outcome(d.put(99, insist=False)) == "StoreUnavailable"
+        await asyncio.gather(*kept)
+        assert list(d.stored) == list(range(10))
+
+    desk(scenario, tmp_path)
+
+
+def test_somebody_elses_lock_is_waited_out(tmp_path):
+    async def scenario(d):
+        d.db.execute("PRAGMA busy_timeout=0")
+        other = sqlite3.connect(d.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        kept = d.put(1)
+        assert await outcome(d.put(2, insist=False)) == "StoreUnavailable"
+        assert "locked" in d.writer.sick
+        other.execute("ROLLBACK")
+        other.close()
+        await kept
+
+    desk(scenario, tmp_path)
+
+
+def test_flush_waits_for_what_is_written_and_not_for_what_comes(tmp_path):
+    async def scenario(d):
+        going = True
+
+        async def stream():
+            number = 0
+            while going:
+                number += 1
+                d.put(number)
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(stream())
+        await asyncio.sleep(0.01)
+        mine = d.put(0)
+        await asyncio.wait_for(d.writer.flush(), 5)
+        assert mine.done()
+        seen = []
+        await asyncio.wait_for(d.writer.in_thread(lambda: seen.append(d.db.in_transaction)), 5)
+        assert seen == [False]
+        going = False
+        await task
+        await d.writer.flush()
+        assert len(d.stored) == d.writer.rows
+
+    desk(scenario, tmp_path)
+
+
+def test_an_errand_that_fails_says_so(tmp_path):
+    async def scenario(d):
+        assert await outcome(d.writer.in_thread(lambda: d.db.execute("nonsense"))) == "StoreUnavailable"
+        await d.put(1)
+
+    desk(scenario, tmp_path)
+
+
+def test_closing_writes_what_is_left(tmp_path):
+    async def scenario(d):
+        futures = [d.put(n) for n in range(100)]
+        await d.writer.close()
+        assert all(future.done() and future.exception() is None for future in futures)
+        assert len(d.stored) == 100
+        assert await outcome(d.put(1000)) == "StoreUnavailable"
+        assert await outcome(d.writer.in_thread(lambda: None)) == "StoreUnavailable"
+        await d.writer.close()
+
+    desk(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("full", [full_disk, full_file])
+def test_closing_on_a_full_disk_ends_and_says_what_is_lost(tmp_path, full):
+    async def scenario(d):
+        await d.put(1)
+        with full(d):
+            kept = [d.put(2, LARGE), d.put(3, LARGE)]
+            await asyncio.sleep(0.05)
+            assert d.writer.sick
+            kept.append(d.put(4))
+            await asyncio.wait_for(d.writer.close(), 2)
+            assert [await outcome(future) for future in kept] == ["StoreUnavailable"] * 3
+        assert list(d.stored) == [1]
+
+    desk(scenario, tmp_path)
+
+
+def test_closing_when_the_disk_is_well_again_saves_all(tmp_path):
+    async def scenario(d):
+        with full_disk(d):
+            kept = [d.put(2, LARGE)]
+            await asyncio.sleep(0.05)
+            assert d.writer.sick
+        await asyncio.wait_for(d.writer.close(), 2)
+        assert kept[0].exception() is None
+        assert list(d.stored) == [2]
+
+    desk(scenario, tmp_path)
+
+
+def test_no_wake_up_is_lost_at_random_paces(tmp_path):
+    async def scenario(d):
+        async def client(number):
+            for step in range(60):
+                await d.put(number * 1000 + step, insist=bool(step % 2))
+                if (step * number) % 7 == 0:
+                    await asyncio.sleep(0)
+
+        await asyncio.gather(*(client(n) for n in range(1, 9)))
+        assert len(d.stored) == 480
+        assert (d.writer.backlog, d.writer._busy, d.writer._armed) == (0, False, False)
+
+    desk(scenario, tmp_path, LOOPS[1])
