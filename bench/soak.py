@@ -24,7 +24,7 @@ from figures import Figure, median, say, table
 from parts import SMPPLOAD, Bearer, Child, Gateway, free_port, sink, workspace
 
 TROUBLES = (
-    "--dlr-delay=300", "--dlr-window=500", "--throttled=0.05", "--error=0.5", "--error-code=69", "--undeliv=3",
+    "--dlr-delay=300", "--dlr-window=500", "--limit=1200", "--error=0.5", "--error-code=69", "--undeliv=3",
     "--tlv", "--mo-every=500", "--enquire=10",
 )  # fmt: skip
 SAMPLE_EVERY = 10.0
@@ -75,13 +75,13 @@ def mixed(minutes: float, rate: int) -> tuple[list[dict[str, Any]], list[Traffic
     samples: list[dict[str, Any]] = []
     with workspace() as folder:
         port, smsc = free_port(), free_port()
-        accounts = {"shop": "marketing", "bank": "otp"}
+        accounts = {"shop": "marketing", "news": "transactional", "bank": "otp"}
         carrier: Child = sink(folder, smsc, *TROUBLES)
         gateway = Gateway(folder, port, [Bearer("sink", smsc, 5 * rate, 200)], accounts, "--drain", "5")
         traffic = [
             Traffic("bank", port, max(1, rate // 4), folder, "-u", "bank", "-P", "bank"),
             Traffic("shop", port, max(1, rate // 2), folder, "-u", "shop", "-P", "shop"),
-            Traffic("long", port, max(1, rate // 8), folder, "-u", "shop", "-P", "shop", "-l", "400"),
+            Traffic("long", port, max(1, rate // 8), folder, "-u", "news", "-P", "news", "-l", "400"),
         ]
         try:
             gateway.wait_until("up")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.lifecycle import State
 
-__all__ = ["Answer", "error_code"]
+__all__ = ["Answer", "error_code", "own_error"]
 
 OK = 0x0000
 MESSAGE_LENGTH = 0x0001
@@ -50,9 +50,14 @@ class Answer:
         return f"Answer({self.status:#x}, {self.message_id}, {self.text!r})"
 
 
+def own_error(status: int) -> str:
+    """Message.error for what we end ourselves: our code in four hex digits, so that `err` shows its last three."""
+    return f"{status:04x}"
+
+
 def error_code(state: State, error: str) -> bytes:
     """The three characters of `err:` in a receipt: the carrier's code, or the last three hex digits of ours."""
     if not error:
-        return b"000" if state is State.DELIVERED else b"255"
+        return b"000" if state in (State.DELIVERED, State.DELETED) else b"255"
     code = error.encode("ascii", "replace")[-3:]
     return code.rjust(3, b"0")

@@ -26,17 +26,17 @@ from gateway.clock import Clock, SystemClock
 from gateway.config import Config
 from gateway.correlation import Correlation
 from gateway.desk import Desk
-from gateway.dispatch import Dispatcher
+from gateway.dispatch import Dispatcher, Ruling
 from gateway.doubts import Doubts
 from gateway.events import AlarmMoved, StoreMoved
 from gateway.holds import Holds
 from gateway.intake import Intake
 from gateway.ledger import Ledger
 from gateway.links import Links
+from gateway.listeners.control import ControlListener
 from gateway.listeners.requests import Requests
 from gateway.listeners.smpp import SmppListener
 from gateway.mo import MobileOriginated
-from gateway.lifecycle import Cause
 from gateway.model import Message, MessageIds
 from gateway.notify import notify, watchdog_interval
 from gateway.outbox import Outbox
@@ -91,6 +91,7 @@ class App:
         self.disk_low = ""
         self.started_at = self.clock.wall_ms()
         self.alarms: dict[str, AlarmMoved] = {}
+        self.control: ControlListener | None = None
         self._lock: IO[str] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -143,13 +144,14 @@ class App:
         self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self._recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted
+        self.outcomes.heard_of = self.receipts.heard_of
         self.mo = MobileOriginated(self.ledger, self.owner_of)
         self.references = References(ReferenceTable(self.store))
         self.intake = Intake(
             self.ledger, self.queue, self.dispatcher, self.rules, self.references, config.store.max_waiting
         )
         self.intake.closed = self._closed
-        self.desk = Desk(self.ledger, self.queue)
+        self.desk = Desk(self.ledger, self.queue, self.outcomes.standing_aside)
         self.links = Links(self.ledger, self.dispatcher, self.receipts, self.mo, self.random.random)
         self.sweeper = Sweeper(
             self.store, Housekeeping(self.store), self.desk, self.ledger, self.queue, self.dispatcher,
@@ -182,6 +184,8 @@ class App:
             self.open_bearer(name)
         if self.smpp is not None:
             await self.smpp.start()
+        self.control = ControlListener(self)
+        await self.control.start()
 
     def open_bearer(self, name: str) -> None:
         settings = self.config.bearers[name]
@@ -205,6 +209,8 @@ class App:
         """Take nothing new, let what is on the wire be answered for at most `drain` seconds, close."""
         self.draining = True
         notify("STOPPING=1")
+        if self.control is not None:
+            await self.control.stop()
         if getattr(self, "smpp", None) is not None and self.smpp is not None and drain:
             await self.smpp.drain(min(drain, 5.0))
         if hasattr(self, "links"):
@@ -229,8 +235,13 @@ class App:
     async def _ticks(self) -> None:
         while True:
             await asyncio.sleep(TICK if self.dispatcher.waiting else TICK * 4)
-            if self.dispatcher.waiting:
+            if not self.dispatcher.waiting:
+                continue
+            try:
                 self.dispatcher.pump_all()
+            except Exception:  # a tick that dies would leave the backlog to chance
+                log.exception("dispatch.failed")
+                await asyncio.sleep(1.0)
 
     async def _every_second(self) -> None:
         watchdog = watchdog_interval()
@@ -271,7 +282,7 @@ class App:
         self.bus.publish(event)
 
     # ── what parts ask ───────────────────────────────────────────────────────────────────────────────────
-    def _recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, tuple[Cause, int, str]]:
+    def _recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, Ruling]:
         return self.rules.recheck(messages, now_ms)  # whichever rulebook is in force: a reload swaps it
 
     def owner_of(self, number: str) -> str:

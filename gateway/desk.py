@@ -6,33 +6,47 @@ the queue's memory (then that object is changed) or only in the store (then a co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, State
 from gateway.model import Message
 from gateway.queue import ActiveQueue
+from gateway.stores.store import StoreError
 
 __all__ = ["Desk"]
+
+_REPLACED = ("payload", "data_coding", "parts", "registered", "expires", "due")
 
 
 class Desk:
     """See the module."""
 
-    def __init__(self, ledger: Ledger, queue: ActiveQueue) -> None:
+    def __init__(
+        self, ledger: Ledger, queue: ActiveQueue, aside: Callable[[int], Message | None] = lambda _: None
+    ) -> None:
         self._ledger = ledger
+        self._aside = aside
         self._store = ledger.store
         self._queue = queue
 
     async def waiting(self, ids: Sequence[int]) -> dict[int, Message]:
-        """The objects to change: those that the queue has in memory, else as they are stored."""
-        stored = await self._store.get([i for i in ids if self._queue.loaded(i) is None])
+        """The objects to change: those that stand in memory, else as they are stored.
+
+        One whose taking is being written is looked up only when that is durable: its row would say QUEUED.
+        """
+        if self._store.moving(ids):
+            await self._store.flush()
+        stored = await self._store.get([i for i in ids if self._standing(i) is None])
         found: dict[int, Message] = {}
         for message_id in ids:
-            message = self._queue.loaded(message_id) or stored.get(message_id)
+            message = self._standing(message_id) or stored.get(message_id)
             if message is not None:
                 found[message_id] = message
         return found
+
+    def _standing(self, message_id: int) -> Message | None:
+        return self._queue.loaded(message_id) or self._aside(message_id)
 
     async def look(self, message_id: int) -> Message | None:
         """A message as it is now, for query_sm and trace."""
@@ -56,17 +70,27 @@ class Desk:
         waiting = [m for m in messages if m.state is State.SCHEDULED]
         return await self._move(waiting, Cause.RETRY_NOW, "retried by an operator", requeue=True)
 
-    async def replace(self, message: Message) -> None:
-        """The caller has rewritten the text, times or registered_delivery of a waiting message (replace_sm).
+    async def replace(self, message: Message, fresh: Message) -> None:
+        """Give a waiting message the text, times and registered_delivery of `fresh` (replace_sm).
 
-        It goes back to the end of its flow, as a new message would: its place was for the old text.
+        A new due time takes it to that place in its flow. Raises StoreError; then it is as it was.
         """
-        loaded = self._queue.loaded(message.id) is message
-        self._queue.leave(message)
-        await self._store.replace(message)
-        self._queue.left([message])
-        if not loaded:
-            self._queue.offer([message], self._ledger.clock.wall_ms())
+        loaded = self._standing(message.id) is message
+        if self._aside(message.id) is not message:
+            self._queue.leave(message)
+        before = [getattr(message, name) for name in _REPLACED]
+        for name in _REPLACED:
+            setattr(message, name, getattr(fresh, name))
+        try:
+            await self._store.replace(message)
+        except StoreError:
+            for name, value in zip(_REPLACED, before, strict=True):
+                setattr(message, name, value)
+            raise
+        finally:
+            self._queue.left([message])
+            if not loaded:
+                self._queue.offer([message], self._ledger.clock.wall_ms())
 
     async def _move(
         self, messages: Sequence[Message], cause: Cause, reason: str, requeue: bool = False
@@ -74,9 +98,10 @@ class Desk:
         if not messages:
             return 0
         now_ms = self._ledger.clock.wall_ms()
-        was_loaded = {m.id for m in messages if self._queue.loaded(m.id) is m}
+        was_loaded = {m.id for m in messages if self._standing(m.id) is m}
         for m in messages:
-            self._queue.leave(m)
+            if self._aside(m.id) is not m:
+                self._queue.leave(m)
             m.reason = reason
             if requeue:
                 m.due = now_ms

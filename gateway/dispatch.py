@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from drivers.bearer import Doubtful, Segment, Unsent
 from drivers.sms.split import split
+from gateway.answers import WOULD_EXPIRE, own_error
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, State
 from gateway.model import LANES, Change, Kind, Message, Part, lane_of
@@ -19,10 +20,13 @@ from gateway.queue import ActiveQueue, Allowed
 from gateway.road import Aside, LongSend, Road
 from gateway.routing import Router
 
-__all__ = ["Dispatcher", "Recheck"]
+__all__ = ["Dispatcher", "Recheck", "Ruling"]
 
-Recheck = Callable[[Sequence[Message], int], dict[int, tuple[Cause, int, str]]]
-"""Rules before the wire: (messages, now_ms) -> by message id, (cause, due, reason) of those that may not leave."""
+Ruling = tuple[Cause, int, int, str]
+"""Why a message may not leave now: the cause, the new due time of a postponement, the command_status, in words."""
+
+Recheck = Callable[[Sequence[Message], int], dict[int, Ruling]]
+"""Rules before the wire: (messages, now_ms) -> the rulings by message id."""
 
 PASSES = 19
 """Messages that may pass a waiting queue before it has a turn: the lanes below keep their 5 %."""
@@ -84,7 +88,7 @@ class Dispatcher:
         rooms: dict[tuple[str, int], int] = {}
         chosen: list[Message] = []
         for m in messages:
-            road = self._road_with_room(m, now, rooms)
+            road = None if self._queue.is_held(m) else self._road_with_room(m, now, rooms)
             if road is None:
                 continue
             rooms[road.name, m.kind] -= m.parts
@@ -139,14 +143,14 @@ class Dispatcher:
         for m in messages:
             road = self.roads.get(m.bearer)
             if road is not None:
-                road.taking -= m.parts
+                road.taking = max(0, road.taking - m.parts)  # bound anew meanwhile, it begins with none
                 touched[road.name] = road
             if not durable:
                 continue
-            if road is not None and road.open:
+            if road is not None and road.open and not road.adaptive.paused(self._clock.now()):
                 road.stage(self._segments(m, road), m.kind)
             else:
-                back.append(m)  # the link went down meanwhile: another road may take it
+                back.append(m)  # the link went down or slowed down meanwhile: it takes its place again
         if back:
             self.outcomes.give_back(back)
         for road in touched.values():
@@ -204,7 +208,7 @@ class Dispatcher:
         going: list[Message] = []
         for m in messages:
             if m.expires and m.expires <= now_ms:
-                m.reason = "expired.queue"
+                m.reason, m.error = "expired.queue", own_error(WOULD_EXPIRE)
                 ended.append(m.advance(Cause.OUTLIVE))
             elif m.id in refused:
                 self._refuse_by_rule(m, refused[m.id], ended)
@@ -216,6 +220,8 @@ class Dispatcher:
                 m.bearer = road.name
                 m.tries += 1
                 road.taking += m.parts
+                if m.part_states is not None:
+                    self.outcomes.goes_on(m)
                 changes.append(m.advance(Cause.TAKE))
                 going.append(m)
         if ended:
@@ -225,21 +231,22 @@ class Dispatcher:
 
     def _leave_to(self, m: Message, road: Road | None) -> None:
         """Another bearer has the other parts of this text: it waits for that one, as long as the route would."""
-        route = self.router.get(m.route)
-        until = self._clock.now() + (route.fallback_after if route else 0.0)
-        self.outcomes.aside.append(Aside(m, frozenset(), road.name if road else "", 0.0, until))
+        until = self._clock.now() + self.outcomes.patience(m)
+        self.outcomes.lay_aside(Aside(m, frozenset(), road.name if road else "", 0.0, until))
 
-    def _refuse_by_rule(self, m: Message, verdict: tuple[Cause, int, str], changes: list[Change]) -> None:
-        cause, due, reason = verdict
+    def _refuse_by_rule(self, m: Message, ruling: Ruling, changes: list[Change]) -> None:
+        cause, due, status, reason = ruling
         m.reason = reason
         if cause is Cause.POSTPONE:
             m.due = due
+        elif cause is Cause.REFUSE:
+            m.error = own_error(status)
         changes.append(m.advance(cause))
 
     def _last_check(self, road: Road, batch: list[Segment]) -> list[Segment]:
         """A STOP may have come between the commit and this moment; a text whose first part has left goes on."""
         now_ms = self._clock.wall_ms()
-        whole = [s for s in batch if s.part == 0]
+        whole = [s for s in batch if s.part <= 0]
         refused = self._recheck([s.context for s in whole if isinstance(s.context, Message)], now_ms)
         if not refused:
             return batch
@@ -247,6 +254,8 @@ class Dispatcher:
         for segment in whole:
             m = segment.context
             if isinstance(m, Message) and m.id in refused and m.state is State.INFLIGHT:
+                m.tries -= 1
+                m.part_states = None
                 self._refuse_by_rule(m, refused[m.id], changes)
         for queue in road.staged:
             gone = [s for s in queue if s.id in refused]
@@ -284,9 +293,7 @@ class Dispatcher:
         for index, (udh, payload) in enumerate(split(m.payload, m.data_coding, reference)):
             part = m.part_states[index]
             if part.state is not State.QUEUED:
-                if part.carrier_id:  # the carrier has this one: only the rest is sent
-                    self.outcomes.has_part(road, m, index)
-                continue
+                continue  # the carrier has this one: only the rest is sent
             part.state = State.INFLIGHT
             part.bearer = road.name
             part.tries += 1
@@ -315,10 +322,13 @@ class Dispatcher:
         for aside in self.outcomes.aside:
             m = aside.message
             if m.state not in WAITING:
-                continue
-            if aside.only and now >= aside.until:
+                self.outcomes.pick_up(m)
+                self.outcomes.avoid.pop(m.id, None)
+            elif aside.only and now >= aside.until and m.state is not State.HELD:
+                self.outcomes.pick_up(m)
                 self.outcomes.half_lost(m)
             elif room > 0 and self._may_take(road, aside, now):
+                self.outcomes.pick_up(m)
                 taken.append(m)
                 room -= m.parts
             else:

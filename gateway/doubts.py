@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.lifecycle import State
 from gateway.model import Message
 
 __all__ = ["Doubts"]
@@ -37,15 +38,17 @@ class Doubts:
         self._by_number.setdefault((message.bearer, message.destination), []).append(message)
 
     def claim(self, bearer: str, recipient: str) -> Message | None:
-        """The one doubtful message that a receipt from this bearer for this number can be about."""
+        """The one doubtful message that a receipt from this bearer for this number can be about.
+
+        It waits on until it is settled: the receipt may be one of several parts, or not the last word.
+        """
         if not recipient or not self._by_number:
             return None
-        waiting = self._by_number.get((bearer, recipient))
-        if not waiting or len(waiting) > 1:
-            return None
-        message = waiting[0]
-        self.settled(message)
-        return message
+        for message in self._by_number.get((bearer, recipient), ()):
+            if message.state is not State.INFLIGHT:
+                self.settled(message)
+        waiting = self._by_number.get((bearer, recipient), ())
+        return waiting[0] if len(waiting) == 1 else None
 
     def settled(self, message: Message) -> None:
         if self._until.pop(message.id, None) is None:
@@ -63,10 +66,11 @@ class Doubts:
         return waiting[1] if waiting is not None else None
 
     def over(self, now: float) -> list[Message]:
-        """Those whose wait is over."""
-        over = [message for until, message in self._until.values() if until <= now]
-        for message in over:
+        """Those whose wait is over and that are in doubt still."""
+        waited = [message for until, message in self._until.values() if until <= now]
+        for message in waited:
             self.settled(message)
+        over = [message for message in waited if message.state is State.INFLIGHT]
         self.stopped += len(over)
         return over
 

@@ -77,7 +77,7 @@ class Intake:
         known, twins = self._known(account, messages, now_ms)
         batch: list[Answer] = []
         taken: list[Message] = []
-        free = self._allowance(account)
+        free, limit = self._allowance(account)
         match = self._dispatcher.router.match
         judge = self.rules.judge
         repeated = False
@@ -88,9 +88,7 @@ class Intake:
                 batch.append(self._again(m, *known[m.reference]))
                 repeated = True
                 continue
-            free -= m.parts
-            if free < 0:
-                free += m.parts
+            if min(m.parts, limit) > free:  # a text longer than a second's worth goes when nothing else does
                 text = f"account {account.name} may send {account.rate:g} segments a second"
                 batch.append(Answer(answers.THROTTLED, 0, text))
                 continue
@@ -108,6 +106,7 @@ class Intake:
                 continue
             batch.append(self._place(m, verdict, now_ms))
             taken.append(m)
+            free -= m.parts
             if m.reference:
                 self._references.add(m)
         self._spend(account, taken)
@@ -127,15 +126,14 @@ class Intake:
             return answers.QUEUE_FULL, 0, f"{self._queue.count} messages wait already (store.max_waiting)"
         return None
 
-    def _allowance(self, account: Account) -> int:
+    def _allowance(self, account: Account) -> tuple[int, int]:
+        """The segments that it may still send now, and those of a whole second; its rate may have changed."""
         rate = self._rates.get(account.name)
-        limit = max(1, int(account.rate))
         if rate is None:
-            rate = self._rates[account.name] = SlidingSecond(
-                limit, 1.0 if account.rate >= 1 else 1 / account.rate
-            )
-        rate.limit = limit
-        return rate.free(self._ledger.clock.now())
+            rate = self._rates[account.name] = SlidingSecond(1)
+        rate.limit = max(1, int(account.rate))
+        rate.span = 1.0 if account.rate >= 1 else 1 / account.rate
+        return rate.free(self._ledger.clock.now()), rate.limit
 
     def _spend(self, account: Account, taken: Sequence[Message]) -> None:
         segments = sum(m.parts for m in taken)

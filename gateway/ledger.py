@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.events import Moved
-from gateway.lifecycle import FINAL, Cause, State
+from gateway.lifecycle import FINAL, Cause, State, advance
 from gateway.model import Change, Message, MessageIds, Note
 from gateway.outbox import Outbox, receipt_note
 from gateway.stores.store import Store
@@ -76,10 +76,12 @@ class Ledger:
             if future.cancelled() or future.exception() is not None:
                 return  # a refused row: the store has said so; its sender keeps what it had
             self.publish(changes)
-            if notes:
-                self.outbox.push(notes)
-            if then is not None:
-                then()
+            try:
+                if then is not None:
+                    then()
+            finally:  # a fault in one may not cost the other: asyncio only logs what a callback raises
+                if notes:
+                    self.outbox.push(notes)
 
         done.add_done_callback(durable)
         return done
@@ -100,8 +102,10 @@ class Ledger:
         """
         now = self.clock.wall_ms()
         notes = []
-        for message, before, _ in changes:
-            if message.state in FINAL and (before is not State.UNKNOWN or self.late_receipts):
+        for message, before, cause in changes:
+            # One batch may accept a message and deliver it too: only the second change ends it.
+            ends = message.state in FINAL and advance(before, cause) is message.state
+            if ends and (before is not State.UNKNOWN or self.late_receipts):
                 message.done_at = message.done_at or now
                 note = receipt_note(message, self.ids, now)
                 if note is not None:

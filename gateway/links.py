@@ -37,6 +37,9 @@ __all__ = ["Links"]
 
 log = structlog.get_logger("gateway.links")
 
+STEADY = 60.0
+"""A driver that ran for so many seconds had started well: its failure is a first one."""
+
 _OUTCOMES = (Accepted, Refused, Unsent, Doubtful)
 
 
@@ -71,7 +74,10 @@ class Links:
         road = self._dispatcher.roads[name]
         road.draining = True
         self._dispatcher.closed(road)
-        await road.bearer.drain(seconds)
+        try:
+            await road.bearer.drain(seconds)
+        except Exception:  # whatever it was, the others must still be closed
+            log.exception("bearer.drain_failed", bearer=name)
         task = self._tasks.pop(name)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -87,6 +93,7 @@ class Links:
         backoff = Backoff(1.0, 60.0)
         failures = 0
         while True:
+            began = self._ledger.clock.now()
             try:
                 await road.bearer.run(self._emitter(road))
                 why = "run() returned"
@@ -95,7 +102,7 @@ class Links:
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
                 log.exception("bearer.failed", bearer=road.name)
-            failures += 1
+            failures = 1 if self._ledger.clock.now() - began > STEADY else failures + 1
             self._dispatcher.ended(road)
             self._moved(road, up=False, reason="driver.failed", detail=why)
             await asyncio.sleep(backoff.wait(failures, self._draw()))

@@ -7,13 +7,14 @@ message in doubt goes by its account's on_doubt. SLOW_DOWN and UNSENT burn no tr
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from drivers.bearer import Accepted, Doubtful, Refused, Remedy, Unsent
 from gateway.correlation import Correlation
 from gateway.doubts import Doubts
 from gateway.ledger import Ledger
-from gateway.lifecycle import Cause, State
+from gateway.lifecycle import FINAL, Cause, State
 from gateway.model import Change, Message
 from gateway.queue import ActiveQueue
 from gateway.road import Aside, LongSend, Road
@@ -24,6 +25,9 @@ __all__ = ["Early", "Outcome", "Outcomes"]
 Outcome = Accepted | Refused | Unsent | Doubtful
 Early = Callable[[str, str, Message, int, list[Change]], None]
 """Receipts.accepted: settles a receipt that came before this response."""
+
+HeardOf = Callable[[str, str, int], Sequence[tuple[str, str]]]
+"""Receipts.heard_of: (carrier's id, key) of unmatched receipts from a bearer for a number since a time."""
 
 UNSENT, SLOW_DOWN, RETRY, NEXT_ROUTE, DOUBT, GIVE_UP = range(1, 7)
 _RANK = {
@@ -36,7 +40,10 @@ _FIRST_AGAIN = frozenset({Cause.GIVE_BACK, Cause.DOUBT_RESEND})
 
 
 class Outcomes:
-    """See the module. long: messages of several segments under way. aside: those not every bearer may take."""
+    """See the module. long: messages of several segments under way. aside: those not every bearer may take.
+
+    avoid: by message id, the bearers that will not take it (NEXT_ROUTE); until it is accepted or ends.
+    """
 
     def __init__(
         self,
@@ -57,15 +64,14 @@ class Outcomes:
         self.roads: dict[str, Road] = {}
         self.long: dict[int, LongSend] = {}
         self.aside: list[Aside] = []
+        self.avoid: dict[int, frozenset[str]] = {}
         self.early: Early | None = None
+        self.heard_of: HeardOf | None = None
         correlation.at_hand = self.at_hand
 
     def at_hand(self, message_id: int) -> Message | None:
         """The object of a message that waits here or in the queue."""
-        found = self._queue.loaded(message_id) or self.doubts.get(message_id)
-        if found is None and self.aside:
-            found = next((aside.message for aside in self.aside if aside.message.id == message_id), None)
-        return found
+        return self._queue.loaded(message_id) or self.doubts.get(message_id)
 
     # ── answers ──────────────────────────────────────────────────────────────────────────────────────────
     def answered(self, road: Road, outcomes: Iterable[Outcome]) -> None:
@@ -73,7 +79,9 @@ class Outcomes:
         now_ms = self._clock.wall_ms()
         changes: list[Change] = []
         back: list[Change] = []
-        for outcome in outcomes:
+        answers = deque(self._heard(road, list(outcomes)))
+        while answers:
+            outcome = answers.popleft()
             segment = outcome.segment
             road.unanswered.discard(segment)
             m = segment.context
@@ -83,6 +91,8 @@ class Outcomes:
                 continue
             assert not isinstance(outcome, Accepted)
             rank, code, text = self._judge(road, outcome)
+            if rank == SLOW_DOWN:  # what stands ready is younger: it goes back too, behind what comes back
+                answers.extend(Unsent(staged, "slow_down") for staged in road.unstage())
             if segment.part >= 0:
                 if not self._part_failed(m, segment.part, rank, code, text):
                     continue
@@ -93,6 +103,26 @@ class Outcomes:
             _ = self._ledger.end(changes)
         if back:
             self.settle(back)
+
+    def _heard(self, road: Road, outcomes: list[Outcome]) -> list[Outcome]:
+        """Where only the response was lost, the receipt may be there: it tells as well that the carrier has it.
+
+        Only where as many were heard of as are in doubt for that number: nothing is guessed.
+        """
+        by_number: dict[str, list[int]] = {}
+        for index, outcome in enumerate(outcomes):
+            if type(outcome) is Doubtful:
+                by_number.setdefault(outcome.segment.destination, []).append(index)
+        if self.heard_of is None:
+            return outcomes
+        for number, doubtful in by_number.items():
+            contexts = [outcomes[index].segment.context for index in doubtful]
+            since = min(m.submitted_at for m in contexts if isinstance(m, Message))
+            heard = self.heard_of(road.name, number, since)
+            if len(heard) == len(doubtful):
+                for index, (carrier_id, key) in zip(doubtful, heard, strict=True):
+                    outcomes[index] = Accepted(outcomes[index].segment, carrier_id, key)
+        return outcomes
 
     def _accepted(
         self, road: Road, outcome: Accepted, m: Message, now_ms: int, changes: list[Change]
@@ -108,19 +138,23 @@ class Outcomes:
                 m.error = m.reason = ""
                 changes.append(m.advance(Cause.ACCEPT))
                 self.doubts.settled(m)
+                self.avoid.pop(m.id, None)
         else:
             assert m.part_states is not None
             part = m.part_states[segment.part]
-            part.state, part.carrier_id, part.sent_at = State.ENROUTE, outcome.carrier_id, now_ms
+            if part.state not in FINAL:  # a receipt that came first, by the number, has the last word
+                part.state = State.ENROUTE
+            part.carrier_id, part.sent_at = outcome.carrier_id, now_ms
             _ = self._ledger.store.part(m, segment.part)
             self._part_answered(road, m, now_ms, changes)
         if self.early is not None and outcome.key:
             self.early(road.name, outcome.key, m, segment.part, changes)
 
-    def has_part(self, road: Road, m: Message, index: int) -> None:
-        """A part that was accepted at an earlier try: its receipt must find this object."""
-        assert m.part_states is not None
-        self._correlation.know(road.name, m.part_states[index].carrier_id, m, index)
+    def goes_on(self, m: Message) -> None:
+        """A text of which a carrier has a part from an earlier try: that part's receipt must find this object."""
+        for index, part in enumerate(m.part_states or ()):
+            if part.carrier_id:
+                self._correlation.know(part.bearer, part.carrier_id, m, index)
 
     def _part_answered(self, road: Road, m: Message, now_ms: int, changes: list[Change]) -> None:
         long = self.long.get(m.id)
@@ -132,7 +166,9 @@ class Outcomes:
         del self.long[m.id]
         if not long.worst:
             m.sent_at = now_ms
+            self.avoid.pop(m.id, None)
             if m.state is State.INFLIGHT:
+                m.error = m.reason = ""
                 changes.append(m.advance(Cause.ACCEPT))
             return
         back: list[Change] = []
@@ -143,8 +179,9 @@ class Outcomes:
         """Note a part's failure; whether it was the last answer missing, so that the whole is decided now."""
         assert m.part_states is not None
         part = m.part_states[index]
-        part.state = State.QUEUED
-        part.error = str(code) if code else ""
+        if part.state is State.INFLIGHT:
+            part.state = State.QUEUED
+            part.error = str(code) if code else ""
         long = self.long.get(m.id)
         if long is None:
             return False
@@ -168,6 +205,7 @@ class Outcomes:
 
     def _failed(self, road: Road, m: Message, rank: int, code: int, text: str, changes: list[Change]) -> None:
         if m.state is not State.INFLIGHT:
+            self.avoid.pop(m.id, None)
             return  # a receipt has settled it meanwhile
         m.error = str(code) if code else m.error
         m.reason = text
@@ -179,10 +217,10 @@ class Outcomes:
             self._in_doubt(m, text, changes)
         elif rank == GIVE_UP:
             changes.append(m.advance(Cause.REFUSE))
+        elif rank == NEXT_ROUTE and not half_sent:
+            changes.append(m.advance(self._next_route(road, m)))
         elif m.tries >= road.tries:
             changes.append(m.advance(Cause.EXHAUST))
-        elif rank == NEXT_ROUTE and not half_sent:
-            self._next_route(road, m, changes)
         else:
             m.due = self._clock.wall_ms() + int(1000 * road.backoff.wait(m.tries, self._draw()))
             changes.append(m.advance(Cause.RETRY))
@@ -205,46 +243,76 @@ class Outcomes:
             if part.state is State.INFLIGHT:
                 part.state = State.QUEUED
 
-    def _next_route(self, road: Road, m: Message, changes: list[Change]) -> None:
+    def _next_route(self, road: Road, m: Message) -> Cause:
+        """FAIL_OVER while the route has a bearer that has not refused it yet, else REFUSE."""
         route = self.router.get(m.route)
-        known = next((a for a in self.aside if a.message is m), None)
-        avoid = (known.avoid if known else frozenset()) | {road.name}
-        others = [
-            name for name in (route.bearers if route else ())
-            if name not in avoid and name in self.roads and m.kind in self.roads[name].health.kinds
-        ]  # fmt: skip
-        if not others:
-            changes.append(m.advance(Cause.REFUSE))
-            return
-        change = m.advance(Cause.FAIL_OVER)
-        aside = Aside(m, avoid, "", 0.0, 0.0)
-        _ = self._ledger.end([change], lambda: self.aside.append(aside))
+        avoid = self.avoid[m.id] = self.avoid.get(m.id, frozenset()) | {road.name}
+        for name in route.bearers if route else ():
+            if name not in avoid and name in self.roads and m.kind in self.roads[name].health.kinds:
+                return Cause.FAIL_OVER
+        return Cause.REFUSE
 
     # ── back to the queue ────────────────────────────────────────────────────────────────────────────────
     def settle(self, changes: Sequence[Change]) -> None:
         """Make changes durable, then offer to the queue those messages that wait again."""
         waiting = [(m, cause) for m, _, cause in changes if m.state in (State.QUEUED, State.SCHEDULED)]
+        if self.avoid:
+            for m, _, _ in changes:
+                if m.state in FINAL:
+                    self.avoid.pop(m.id, None)
         if not waiting:
             _ = self._ledger.end(changes)
             return
 
         def durable() -> None:
-            half = [m for m, _ in waiting if half_sent_of(m)]
-            whole = [(m, cause) for m, cause in waiting if not half_sent_of(m)]
-            self._queue.give_back([m for m, cause in whole if cause in _FIRST_AGAIN])
-            self._queue.offer([m for m, cause in whole if cause not in _FIRST_AGAIN], self._clock.wall_ms())
-            for m in half:
-                self._stay(m)
+            free = [each for each in waiting if not self._kept_aside(each[0])]
+            self._queue.give_back([m for m, cause in free if cause in _FIRST_AGAIN])
+            self._queue.offer([m for m, cause in free if cause not in _FIRST_AGAIN], self._clock.wall_ms())
 
         _ = self._ledger.end(changes, durable)
 
-    def _stay(self, m: Message) -> None:
-        """One bearer has a part of it: only that one may take the rest, as long as the route would wait for it."""
+    # ── aside ────────────────────────────────────────────────────────────────────────────────────────────
+    def _kept_aside(self, m: Message) -> bool:
+        """Whether not every bearer may have it: one has a part of it, or some have refused it.
+
+        Who has a part is waited for as long as the route would wait for it.
+        """
         now = self._clock.now()
-        pause = max(0, m.due - self._clock.wall_ms()) / 1000
+        begin = now + max(0, m.due - self._clock.wall_ms()) / 1000
+        if half_sent_of(m):
+            self.lay_aside(Aside(m, frozenset(), m.bearer, begin, begin + self.patience(m)))
+        elif m.id in self.avoid:
+            self.lay_aside(Aside(m, self.avoid[m.id], "", begin, 0.0))
+        else:
+            return False
+        return True
+
+    def patience(self, m: Message) -> float:
+        """Seconds that its route waits for a bearer that is down."""
         route = self.router.get(m.route)
-        patience = route.fallback_after if route else 0.0
-        self.aside.append(Aside(m, frozenset(), m.bearer, now + pause, now + pause + patience))
+        return route.fallback_after if route else 0.0
+
+    def lay_aside(self, aside: Aside) -> None:
+        """The queue is told, so that it neither reads the message from the store nor lets a copy be changed."""
+        self.aside.append(aside)
+        self._queue.lay_aside(aside.message)
+
+    def pick_up(self, message: Message) -> None:
+        """The caller has taken it out of `aside`."""
+        self._queue.pick_up(message)
+
+    def dissolve(self) -> None:
+        """Routes have changed: what is not half sent goes back to the queue, and finds its road anew."""
+        whole = [aside.message for aside in self.aside if not half_sent_of(aside.message)]
+        self.aside[:] = [aside for aside in self.aside if half_sent_of(aside.message)]
+        for m in whole:
+            self._queue.pick_up(m)
+            self.avoid.pop(m.id, None)
+        self._queue.give_back(whole)
+
+    def standing_aside(self, message_id: int) -> Message | None:
+        """The object of a message that not every bearer may take, if it waits here and not in the queue."""
+        return next((aside.message for aside in self.aside if aside.message.id == message_id), None)
 
     def half_lost(self, m: Message) -> None:
         """The bearer that has the first parts did not come back: on_doubt decides for the whole text.
@@ -272,13 +340,14 @@ class Outcomes:
         """At start: these were INFLIGHT when the last process died."""
         changes: list[Change] = []
         for m in messages:
+            self.goes_on(m)
             self._in_doubt(m, "restart", changes)
         if changes:
             self.settle(changes)
 
     def doubts_over(self, now: float) -> None:
         """The wait for a receipt is over: UNKNOWN, and the application is told."""
-        over = [m.advance(Cause.DOUBT_STOP) for m in self.doubts.over(now) if m.state is State.INFLIGHT]
+        over = [m.advance(Cause.DOUBT_STOP) for m in self.doubts.over(now)]
         if over:
             self.settle(over)
 

@@ -101,7 +101,11 @@ class ActiveQueue:
             if m.state not in _MAY_LEAVE or m.id in self._loaded:
                 continue
             flow = self._flow((m.route, m.kind, m.priority, m.account, m.tag))
+            older = []  # given back a moment ago: answers that come one by one do not turn the order round
+            while flow.ready and (flow.ready[0].due, flow.ready[0].id) < (m.due, m.id):
+                older.append(flow.ready.popleft())
             flow.ready.appendleft(m)
+            flow.ready.extendleft(reversed(older))
             self._loaded[m.id] = m
             self._ready += 1
             self.count += 1
@@ -255,6 +259,10 @@ class ActiveQueue:
     def pick_up(self, message: Message) -> None:
         """It is aside no more: it leaves, or is given back."""
         self._loaded.pop(message.id, None)
+
+    def is_held(self, m: Message) -> bool:
+        """Whether operators hold the flow that this message would join."""
+        return self._held((m.route, m.kind, m.priority, m.account, m.tag))
 
     def refresh_holds(self) -> None:
         for flow in self._flows.values():

@@ -30,11 +30,23 @@ _PART_STATE = {
     Cause.EXPIRE: State.EXPIRED,
     Cause.REJECT: State.REJECTED,
     Cause.DELETE: State.DELETED,
+    Cause.OVERDUE: State.UNKNOWN,
 }
 _MESSAGE_CAUSE = {state: cause for cause, state in _PART_STATE.items()}
 
 Doubts = Callable[[str, str], Message | None]
 """Takes (bearer, recipient) and gives the doubtful message that this receipt must be about, if one waits."""
+
+
+class _Early:
+    """An unmatched receipt at hand. names: the keys under which it stands in memory."""
+
+    __slots__ = ("names", "number", "orphan")
+
+    def __init__(self, orphan: Orphan, names: list[str]) -> None:
+        self.orphan = orphan
+        self.names = names
+        self.number = _numbered(orphan.bearer, orphan.recipient)
 
 
 class Receipts:
@@ -45,7 +57,8 @@ class Receipts:
         self._store = ledger.store
         self._correlation = correlation
         self._doubts = doubts
-        self._early: dict[str, Orphan] = {}
+        self._early: dict[str, list[_Early]] = {}
+        self._early_by_number: dict[str, list[_Early]] = {}
         self.duplicates = 0
         self.orphans = 0
         self.ambiguous = 0
@@ -77,33 +90,48 @@ class Receipts:
         """A response gave this id: a receipt that came before it is settled in the same batch of changes."""
         if not self._early:
             return
-        orphan = self._early.pop(bearer + " " + key, None)
-        if orphan is None:
+        early = self._early.get(bearer + " " + key, ())
+        fitting = [each for each in early if same_number(message.destination, each.orphan.recipient)]
+        if not fitting:
             return
-        for name in [name for name, other in self._early.items() if other is orphan]:
-            del self._early[name]
         notes: list[Note] = []
         now = self._ledger.clock.wall_ms()
-        self._apply(
-            (message, part),
-            bearer,
-            MessageState(orphan.state),
-            orphan.final,
-            orphan.code,
-            now,
-            changes,
-            notes,
-        )
+        for each in fitting:
+            self._forget(each)
+            o = each.orphan
+            self._apply(
+                (message, part), bearer, MessageState(o.state), o.final, o.code, now, changes, notes
+            )  # fmt: skip
         if notes:
             _ = self._ledger.settle((), notes)
-        _ = self._store.drop_orphans([orphan.id])
+        _ = self._store.drop_orphans([each.orphan.id for each in fitting])
 
     def remember(self, orphan: Orphan, keys: Sequence[str]) -> None:
         """Keep an unmatched receipt at hand under all its ids; the oldest give way."""
         while len(self._early) >= EARLY:
-            del self._early[next(iter(self._early))]
-        for key in keys:
-            self._early[orphan.bearer + " " + key] = orphan
+            self._forget(next(iter(self._early.values()))[0])
+        early = _Early(orphan, [orphan.bearer + " " + key for key in keys])
+        for name in early.names:
+            self._early.setdefault(name, []).append(early)
+        if early.names:
+            self._early_by_number.setdefault(early.number, []).append(early)
+
+    def _forget(self, early: _Early) -> None:
+        for index, names in ((self._early, early.names), (self._early_by_number, [early.number])):
+            for name in names:
+                left = [each for each in index.get(name, ()) if each is not early]
+                if left:
+                    index[name] = left
+                else:
+                    index.pop(name, None)
+
+    def heard_of(self, bearer: str, number: str, since_ms: int) -> list[tuple[str, str]]:
+        """(carrier's id, key) of what this bearer has told of a number since then, and nobody has claimed."""
+        found: dict[str, str] = {}
+        for early in self._early_by_number.get(_numbered(bearer, number), ()):
+            if early.orphan.at >= since_ms:
+                found.setdefault(early.names[0][len(bearer) + 1 :], early.orphan.carrier_id)
+        return [(carrier_id, key) for key, carrier_id in found.items()]
 
     def rematch(self, orphan: Orphan, keys: Sequence[str]) -> bool:
         """Try an orphan again (an operator asked, or a restart); whether it found its message."""
@@ -126,21 +154,45 @@ class Receipts:
 
     # ── which message ────────────────────────────────────────────────────────────────────────────────────
     def _find(self, bearer: str, receipt: Receipt) -> Found | None:
-        keys = receipt.keys
-        for index, key in enumerate(keys):
+        rewritten: Found | None = None
+        for index, key in enumerate(receipt.keys):
             found = self._correlation.find(bearer, key)
-            if found is not None and (index == 0 or same_number(found[0].destination, receipt.recipient)):
+            if found is None:
+                continue
+            if same_number(found[0].destination, receipt.recipient):
                 receipt.matched = index
                 return found
+            if index == 0:
+                rewritten = found
+        if (
+            rewritten is not None
+        ):  # the id as written, and no better guess: the carrier wrote the number its own way
+            receipt.matched = 0
+            return rewritten
+        keys = receipt.keys
         if keys:
             found = self._find_stored(bearer, receipt)
             if found is not None:
                 return found
         doubtful = self._doubts(bearer, receipt.recipient)
         if doubtful is not None:
-            doubtful.carrier_id = doubtful.carrier_id or receipt.carrier_id
-            return doubtful, -1
+            return self._claimed(doubtful, bearer, receipt)
         return None
+
+    def _claimed(self, doubtful: Message, bearer: str, receipt: Receipt) -> Found | None:
+        """The number alone told: of a text in parts, it is the first that has no id yet."""
+        index = -1
+        if doubtful.part_states is None:
+            doubtful.carrier_id = doubtful.carrier_id or receipt.carrier_id
+        else:
+            index = next((n for n, part in enumerate(doubtful.part_states) if not part.carrier_id), -1)
+            if index < 0:
+                return None
+            part = doubtful.part_states[index]
+            part.bearer, part.carrier_id = bearer, receipt.carrier_id
+        for key in receipt.keys[:1]:  # its next receipt finds it by this id
+            self._correlation.add(bearer, key, doubtful, index)
+        return doubtful, index
 
     def _find_stored(self, bearer: str, receipt: Receipt) -> Found | None:
         stored = self._store.match(bearer, receipt.keys)
@@ -185,8 +237,8 @@ class Receipts:
             self._intermediate(message, state, code, now, notes)
             return
         cause = RECEIPT_CAUSE[state]
-        if part >= 0 and message.part_states is not None:
-            whole = self._part(message, part, cause, code, now)
+        if part >= 0:
+            whole = self._part(message, part, bearer, cause, code, now)
             if whole is None:
                 return
             cause = whole
@@ -200,10 +252,18 @@ class Receipts:
             message.reason = "receipt"
             changes.append(message.advance(cause))
 
-    def _part(self, message: Message, index: int, cause: Cause, code: str, now: int) -> Cause | None:
-        """One part's outcome; the cause for the whole message when this part settles it."""
-        assert message.part_states is not None
-        part = message.part_states[index]
+    def _part(
+        self, message: Message, index: int, bearer: str, cause: Cause, code: str, now: int
+    ) -> Cause | None:
+        """One part's outcome; the cause for the whole message when this part settles it.
+
+        A text given up half sent and sent anew has other parts: what becomes of the first ones says nothing.
+        """
+        parts = message.part_states
+        if parts is None or parts[index].bearer != bearer:
+            self.duplicates += 1
+            return None
+        part = parts[index]
         if part.state in FINAL and part.state is not State.UNKNOWN:
             self.duplicates += 1
             return None
@@ -211,7 +271,7 @@ class Receipts:
         part.done_at = now
         part.error = code
         _ = self._store.part(message, index)
-        whole = verdict(part.state for part in message.part_states)
+        whole = verdict(part.state for part in parts)
         if whole is None or message.state in FINAL - {State.UNKNOWN}:
             return None
         return _MESSAGE_CAUSE.get(whole)
@@ -232,3 +292,7 @@ def same_number(ours: str, theirs: str) -> bool:
     if not theirs or ours == theirs:
         return True
     return len(theirs) >= 8 and ours[-8:] == theirs[-8:]
+
+
+def _numbered(bearer: str, number: str) -> str:
+    return f"{bearer} {number[-8:]}"

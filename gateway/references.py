@@ -41,7 +41,7 @@ class References:
     def load(self) -> None:
         """At start: those that had not been filed when the last process ended."""
         for account, reference, (message_id, destination, payload) in self._table.unfiled():
-            self._young[account, reference] = (message_id, hash((destination, payload or b"")))
+            self._young[account, reference] = (message_id, hash((destination, payload)))
 
     def find(self, account: str, messages: Sequence[Message], now_ms: int) -> dict[str, tuple[int, bool]]:
         """For those of the references that are known: (first message's id, whether it is the same message)."""
@@ -52,7 +52,7 @@ class References:
             if known is None:
                 unknown[m.reference] = m
             else:
-                found[m.reference] = (known[0], known[1] == _digest(m))
+                found[m.reference] = (known[0], known[1] in _digests(m))
         if unknown:
             for reference, (first, destination, payload) in self._table.find(account, list(unknown)).items():
                 m = unknown[reference]
@@ -61,7 +61,7 @@ class References:
         return {reference: hit for reference, hit in found.items() if hit[0] > oldest}
 
     def add(self, message: Message) -> None:
-        self._young[message.account, message.reference] = (message.id, _digest(message))
+        self._young[message.account, message.reference] = (message.id, _digests(message)[0])
 
     def drop(self, message: Message) -> None:
         """The store refused the message: its reference is free again."""
@@ -83,5 +83,6 @@ class References:
         done.add_done_callback(durable)
 
 
-def _digest(message: Message) -> int:
-    return hash((message.destination, message.payload))
+def _digests(message: Message) -> tuple[int, int]:
+    """Of recipient and text; and of the recipient alone, which is all that is left of a text once wiped."""
+    return hash((message.destination, message.payload)), hash((message.destination, None))

@@ -29,7 +29,7 @@ DRAIN = 10.0
 """Seconds that a bearer which is removed or bound anew may take for its last answers."""
 
 
-class ReloadRefused(Exception):
+class ReloadRefused(ValueError):
     """Nothing was changed. changes: those that need a restart."""
 
     def __init__(self, changes: list[Change]) -> None:
@@ -56,6 +56,7 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
     await _bearers(app, old, new, changes)
     if any(change.key.split(".")[0] == "routes" for change in changes):
         app.dispatcher.router = Router(build.routes_of(new.routes))
+        app.outcomes.dissolve()
         await reroute(app.queue, app.store, app.desk, app.dispatcher.router, app.clock)
     app.dispatcher.health_changed()
     app.dispatcher.pump_all()
@@ -83,6 +84,7 @@ async def _bearers(app: App, old: Config, new: Config, changes: list[Change]) ->
     anew = {
         c.key.split(".")[1] for c in changes if c.effect is Effect.REBIND and c.key.startswith("bearers.")
     }
+    disabled = {name: road.disabled for name, road in app.dispatcher.roads.items() if road.disabled}
     for name in old.bearers:
         if name not in new.bearers or name in anew:
             await app.close_bearer(name, DRAIN)
@@ -90,6 +92,9 @@ async def _bearers(app: App, old: Config, new: Config, changes: list[Change]) ->
         road = app.dispatcher.roads.get(name)
         if road is None:
             app.open_bearer(name)
+            if name in disabled:  # an operator's word outlives a new password
+                fresh_road = app.dispatcher.roads[name]
+                fresh_road.disabled, fresh_road.health.enabled = disabled[name], False
             continue
         fresh = build.road_of(settings, road.bearer, app.clock.now())
         road.health.kinds = fresh.health.kinds

@@ -11,6 +11,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.desk import Desk
 from gateway.model import Message
+from gateway.outcomes import half_sent_of
 from gateway.queue import ActiveQueue
 from gateway.routing import Router
 from gateway.stores.sqlite import SqliteStore
@@ -46,7 +47,8 @@ async def _route(
         found: list[tuple[Message, str]] = []
         for message in (await desk.waiting(ids)).values():
             route = router.match(message.account, message.kind, message.source, message.destination)
-            if route is not None and message.route == name and message.listed >= 0:
+            free = message.listed >= 0 and not half_sent_of(message)  # half sent, it stays with its bearer
+            if route is not None and message.route == name and free:
                 found.append((message, route.name))
         messages = [message for message, _ in found]
         for message in messages:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 import structlog
 
+from gateway.answers import NO_ROUTE, WOULD_EXPIRE, own_error
 from gateway.correlation import Correlation
 from gateway.desk import Desk
 from gateway.dispatch import Dispatcher
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, can
 from gateway.mo import MobileOriginated
-from gateway.model import EPOCH_MS
+from gateway.model import EPOCH_MS, Message
 from gateway.queue import ActiveQueue
 from gateway.references import References
 from gateway.stores.housekeeping import Housekeeping
@@ -101,7 +102,9 @@ class Sweeper:
             ids = await self._house.expired(now_ms, SLICE)
             messages = [m for m in (await self._desk.waiting(ids)).values() if m.state in WAITING]
             for message in messages:
-                message.reason = "expired.queue"
+                routed = self._dispatcher.router.get(message.route) is not None
+                message.reason = "expired.queue" if routed else "expired.no_route"
+                message.error = own_error(WOULD_EXPIRE if routed else NO_ROUTE)
                 self._queue.leave(message)
             if messages:
                 await self._ledger.end([m.advance(Cause.OUTLIVE) for m in messages])
@@ -112,18 +115,29 @@ class Sweeper:
     # ── sent messages ────────────────────────────────────────────────────────────────────────────────────
     async def overdue(self, now_ms: int) -> None:
         """No receipt in the bearer's time: UNKNOWN. A late one still corrects it."""
-        for name in list(self._dispatcher.roads):
-            ids = await self._house.overdue(name, now_ms - self._receipt_timeout(name), SLICE)
-            changes = []
-            for stored in (await self._ledger.store.get(ids)).values():
-                known = self._correlation.known(name, stored.carrier_id, stored.id)
-                message = known or stored
-                if can(message.state, Cause.OVERDUE):
-                    message.reason = "no receipt in time"
-                    message.done_at = now_ms
-                    changes.append(message.advance(Cause.OVERDUE))
-            if changes:
-                await self._ledger.end(changes)
+        for name in sorted(await self._house.awaited()):
+            while await self._overdue(name, now_ms) == SLICE:
+                pass
+
+    async def _overdue(self, bearer: str, now_ms: int) -> int:
+        """A slice of them; how many."""
+        ids = await self._house.overdue(bearer, now_ms - self._receipt_timeout(bearer), SLICE)
+        changes = []
+        for stored in (await self._ledger.store.get(ids)).values():
+            message = self._one(bearer, stored)
+            if can(message.state, Cause.OVERDUE):
+                message.reason = "no receipt in time"
+                message.done_at = now_ms
+                changes.append(message.advance(Cause.OVERDUE))
+        if changes:
+            await self._ledger.end(changes)
+        return len(changes)
+
+    def _one(self, bearer: str, stored: Message) -> Message:
+        """The object in memory of a message, where there is one."""
+        if stored.part_states is not None and not stored.carrier_id:
+            return self._correlation.the_one(bearer, stored)
+        return self._correlation.known(bearer, stored.carrier_id, stored.id) or stored
 
     # ── history ──────────────────────────────────────────────────────────────────────────────────────────
     async def forget(self, now_ms: int) -> None:
@@ -134,6 +148,8 @@ class Sweeper:
         for account, (_, oldest) in self._ledger.outbox.counts().items():
             if _id_before(oldest) < upto:
                 count = await self._house.drop_notes(account, upto)
+                if not count:
+                    continue
                 self._ledger.outbox.dropped(account, count)
                 self.dropped_notes += count
                 log.warning(

@@ -10,6 +10,8 @@ Never does: choose. Two stored ids may both be candidates: the caller compares r
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 __all__ = ["MODES", "Learner", "candidates", "canonical"]
 
@@ -51,6 +53,47 @@ def candidates(receipt_id: str, mode: str = "auto") -> list[str]:
     return keys if len(keys) == 1 else list(dict.fromkeys(keys))  # 1 to 9 are the same in both bases
 
 
+class _Lazy(Sequence[str]):
+    """candidates(), the other bases worked out only when the id as written has found nothing: a third of the
+    cost of a receipt otherwise."""
+
+    __slots__ = ("_first", "_keys", "_mode", "_receipt_id")
+
+    def __init__(self, receipt_id: str, mode: str) -> None:
+        self._receipt_id = receipt_id
+        self._mode = mode
+        self._first = canonical(receipt_id)
+        self._keys: list[str] | None = None
+
+    def _all(self) -> list[str]:
+        if self._keys is None:
+            self._keys = candidates(self._receipt_id, self._mode)
+        return self._keys
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._first if index == 0 and self._first else self._all()[index]
+
+    def __iter__(self) -> Iterator[str]:
+        if self._first:
+            yield self._first
+            yield from self._all()[1:]
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == other
+
+    __hash__ = None  # type: ignore[assignment]  # equal to a list, and as little a key
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
 class Learner:
     """Which form of the id matched lately on one bearer, so that it is looked up first.
 
@@ -76,10 +119,12 @@ class Learner:
             return self._mode
         return self._last if self._streak >= self.SURE else "text"
 
-    def candidates(self, receipt_id: str) -> list[str]:
+    def candidates(self, receipt_id: str) -> Sequence[str]:
         """As the function, with the form that matched lately in front."""
+        if self._streak < self.SURE or self._last == "text":
+            return _Lazy(receipt_id, self._mode)
         keys = candidates(receipt_id, self._mode)
-        if len(keys) > 1 and self._streak >= self.SURE and self._last != "text":
+        if len(keys) > 1:
             likely = candidates(receipt_id, self._last)[-1]
             keys.remove(likely)
             keys.insert(0, likely)

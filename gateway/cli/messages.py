@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import Daemon, Failed, duration, paint, reads, table
+from gateway.cli.output import Daemon, duration, paint, reads, table
+from gateway.control_client import ControlError
 
 __all__ = ["cancel", "explain", "find", "hold", "release", "retry", "trace"]
 
@@ -85,8 +86,11 @@ def _traced(t: Any) -> list[str]:
         f"  text       {t['parts']} segments, {t['alphabet']}, {t['octets']} octets{text}",
         f"  route      {t['route']}" + (f", bearer {t['bearer']}, {t['tries']} tries" if t["bearer"] else ""),
         f"  admitted   {times['admitted']}, expires {times['expires'] or '-'}",
-        f"  accepted   {times['accepted'] or '-'} (after {duration(times['to_accepted_s'])})",
-        f"  done       {times['done'] or '-'} (after {duration(times['to_done_s'])})",
+    ]
+    lines += [
+        f"  {name:<10} {times[name]} (after {duration(times[f'to_{name}_s'])})"
+        for name in ("accepted", "done")
+        if times[name]
     ]
     names = ("tag", "reference", "carrier_id", "error_words", "group")
     lines += [f"  {name.split('_')[0]:<10} {t[name]}" for name in names if t[name]]
@@ -94,10 +98,12 @@ def _traced(t: Any) -> list[str]:
     lines += ["", *(f"  {s['at']}  {s['what']}" for s in t["story"])]
     if t["attempts"]:
         rows = [
-            (f"{a['part']}/{a['of']}", a["try"], a["bearer"], a["state"], a["carrier_id"])
-            + (duration(a["took_s"]), a["error_words"])
+            (
+                f"{a['part']}/{a['of']}", a["try"], a["bearer"], a["state"], a["carrier_id"], duration(a["took_s"]),
+                a["error_words"],
+            )
             for a in t["attempts"]
-        ]
+        ]  # fmt: skip
         lines += ["", *table(("part", "try", "bearer", "state", "carrier id", "took", "error"), rows)]
     if t["recipients"]:
         lines += [
@@ -164,7 +170,7 @@ def selects(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _act(daemon: Daemon, verb: str, ids: tuple[str, ...], flow: dict[str, Any], **more: Any) -> Any:
     if ids and any(flow.values()):
-        raise Failed("give ids, or --tag, --account, --kind, --route, not both", 2)
+        raise ControlError("give ids, or --tag, --account, --kind, --route, not both", 2)
     return daemon.ask(verb, ids=list(ids), **flow, **more)
 
 

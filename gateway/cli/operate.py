@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import click
 
-from gateway.cli.output import Daemon, Failed, connects, octets, reads, table
+from gateway.cli.output import Daemon, connects, octets, reads, table
+from gateway.control_client import ControlError
 
 __all__ = ["backup", "drain", "link", "orphans", "reload"]
 
@@ -131,7 +132,7 @@ def backup(daemon: Daemon, file: str | None) -> None:
         return
     target = Path(file or time.strftime("chappe-%Y%m%d-%H%M%S.db"))
     if target.exists():
-        raise Failed(f"{target} is there already: give another name")
+        raise ControlError(f"{target} is there already: give another name")
     partial = target.with_name(target.name + ".partial")
     try:
         # for its owner's eyes from the first octet: it holds numbers and texts
@@ -141,14 +142,14 @@ def backup(daemon: Daemon, file: str | None) -> None:
             os.fsync(out.fileno())
         partial.rename(target)
     except OSError as error:
-        raise Failed(f"{partial}: {error.strerror}") from error
+        raise ControlError(f"{partial}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
     click.echo(f"{target}: {octets(size)}. It holds numbers and texts: keep it as the store itself.")
 
 
 def _receive(daemon: Daemon, out: IO[bytes]) -> int:
-    """What came, in octets; a copy that ends early is a Failed."""
+    """What came, in octets; a copy that ends early is a ControlError."""
     size, told = 0, -1
     for line in daemon.stream("backup", timeout=120.0):
         if "chunk" in line:
@@ -156,5 +157,5 @@ def _receive(daemon: Daemon, out: IO[bytes]) -> int:
         elif "data" in line:
             told = line["data"]["octets"]
     if told != size:
-        raise Failed(f"the copy is not whole: {size} octets of {told}")
+        raise ControlError(f"the copy is not whole: {size} octets of {told}")
     return size

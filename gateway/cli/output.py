@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -20,7 +20,6 @@ from gateway.control_client import ControlError
 
 __all__ = [
     "Daemon",
-    "Failed",
     "ago",
     "connects",
     "duration",
@@ -48,24 +47,13 @@ _TONES = {
 }  # fmt: skip
 
 
-class Failed(click.ClickException):
-    """Said on stderr as `Error: …`; ends the command with its own code."""
-
-    def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
-        self.code = code
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Then leave with our code: click keeps one exit code a class."""
-        super().show(file)
-        sys.exit(self.code)
-
-
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
 def duration(seconds: float | None) -> str:
-    """In two units at most: 0.4 s, 12 s, 5 min, 2 h 10, 3 d 4 h; "-" for None."""
+    """In two units at most: 40 ms, 1.4 s, 12 s, 5 min, 2 h 10, 3 d 4 h; "-" for None."""
     if seconds is None:
         return "-"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:
@@ -114,14 +102,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
     def line(cells: Sequence[str], tone: str = "") -> str:
         out = []
         for n, cell in enumerate(cells):
-            padded = (
-                cell
-                if n + 1 == len(cells) and not right[n]
-                else cell.rjust(widths[n])
-                if right[n]
-                else cell.ljust(widths[n])
-            )
-            out.append(padded.replace(cell, paint(cell, tone), 1) if cell else padded)
+            room = " " * (widths[n] - len(cell))
+            out.append(room + paint(cell, tone) if right[n] else paint(cell, tone) + room)
         return "  ".join(out).rstrip()
 
     return [line(list(headers), "dim"), *(line(row) for row in texts)]
@@ -133,7 +115,7 @@ def say(lines: Sequence[str]) -> None:
 
 # ── asking the daemon ────────────────────────────────────────────────────────────────────────────────────────
 class Daemon:
-    """The running gateway, as a command speaks to it. Every fault is a Failed with its exit code."""
+    """The running gateway, as a command speaks to it. Faults are ControlErrors, which `connects` tells of."""
 
     def __init__(self, path: Path, as_json: bool) -> None:
         self.path = path
@@ -144,16 +126,11 @@ class Daemon:
         shown = _Progress()
         try:
             return control_client.call(self.path, verb, _given(args), shown.tell)
-        except ControlError as error:
-            raise Failed(str(error), error.code) from error
         finally:
             shown.clear()
 
     def stream(self, verb: str, timeout: float | None = None, **args: Any) -> Iterator[dict[str, Any]]:
-        try:
-            yield from control_client.stream(self.path, verb, _given(args), timeout)
-        except ControlError as error:
-            raise Failed(str(error), error.code) from error
+        return control_client.stream(self.path, verb, _given(args), timeout)
 
     def show(self, answer: Any, render: Callable[[Any], Sequence[str]]) -> None:
         """As JSON when --json was given, else as people read."""
@@ -190,14 +167,14 @@ def connects(command: Command) -> Command:
     """A verb that speaks to the daemon: --config, --socket; the function gets `daemon` first."""
 
     @click.option("--config", envvar="CHAPPE_CONFIG", metavar="FILE", help="The daemon's configuration file.")
-    @click.option("--socket", envvar="CHAPPE_SOCKET", metavar="PATH", help="Its control socket, when no file is at hand.")  # fmt: skip
+    @click.option("--socket", envvar="CHAPPE_SOCKET", metavar="PATH", help="Its control socket instead.")
     @functools.wraps(command)
     def asked(config: str | None, socket: str | None, as_json: bool = False, **options: Any) -> None:
         try:
-            path = control_client.socket_path(config, socket)
+            command(Daemon(control_client.socket_path(config, socket), as_json), **options)
         except ControlError as error:
-            raise Failed(str(error), error.code) from error
-        command(Daemon(path, as_json), **options)
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(error.code)
 
     return asked  # type: ignore[return-value]  # click makes a Command of it
 

@@ -196,14 +196,13 @@ class SmppClient:
         return int(consts.SMPP_ESME_ROK)
 
     def _ask(self) -> None:
+        ton, npi, addr = self._source
+        source = {"source_addr_ton": ton, "source_addr_npi": npi, "source_addr": addr.decode("latin-1")}
         for outgoing in self._open():
-            ton, npi, addr = self._source
-            pdu = self._client.query_message(
-                message_id=outgoing.id,
-                source_addr_ton=ton,
-                source_addr_npi=npi,
-                source_addr=addr.decode("latin-1"),
-            )
+            try:
+                pdu = self._client.query_message(message_id=outgoing.id, **source)
+            except exceptions.ConnectionError as error:
+                raise Gone("the connection was closed") from error
             self._asked[pdu.sequence] = outgoing
 
     def _told(self, pdu: Any) -> None:

@@ -17,7 +17,8 @@ Render = Callable[[Any], Sequence[str]]
 
 def watched(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --watch and --every."""
-    command = click.option("--every", type=click.FloatRange(0.2), default=2.0, help="Seconds between redraws.")(command)  # fmt: skip
+    pace = click.option("--every", type=click.FloatRange(0.2), default=2.0, help="Seconds between redraws.")
+    command = pace(command)
     return click.option("--watch", is_flag=True, help="Redraw until Ctrl-C.")(command)
 
 
@@ -46,10 +47,8 @@ def status(daemon: Daemon, watch: bool, every: float) -> None:
 
 
 def _status(s: Any) -> list[str]:
-    lines = [
-        f"{paint(s['name'], 'bold')} is {paint(s['state'])}, up {duration(s['uptime_s'])}"
-        f" (Chappe {s['version']}, pid {s['pid']})"
-    ]
+    up = f"up {duration(s['uptime_s'])} (Chappe {s['version']}, pid {s['pid']})"
+    lines = [f"{paint(s['name'], 'bold')} is {paint(s['state'])}, {up}"]
     if s["why"]:
         lines.append(f"  {s['why']}")
     lines += [f"{paint('ALARM', 'bad')} {a['id']} since {a['since']}: {a['text']}" for a in s["alarms"]]
@@ -66,10 +65,9 @@ def _status(s: Any) -> list[str]:
         f"a second   {rates['admitted']:g} in, {rates['accepted']:g} accepted, {rates['delivered']:g} delivered,"
         f" {rates['failed']:g} failed (over {rates['seconds']:g} s)"
     )
-    lines.append(
-        f"store      {store['sick'] or 'well'}, last commit {ago(store['last_commit_s'])},"
-        f" {octets(store['size_bytes'])} + wal {octets(store['wal_bytes'])}, {octets(store['free_bytes'])} free"
-    )
+    commit = f"{store['sick'] or 'well'}, last commit {ago(store['last_commit_s'])}"
+    sizes = f"{octets(store['size_bytes'])} + wal {octets(store['wal_bytes'])}, {octets(store['free_bytes'])} free"
+    lines.append(f"store      {commit}, {sizes}")
     lines.append("")
     bearers = [(b["name"], b["state"], duration(b["since_s"]), b["reason"]) for b in s["bearers"]]
     lines += table(("bearer", "state", "since", "why"), bearers)

@@ -15,7 +15,7 @@ import structlog
 from drivers.smpp.ids import candidates
 from gateway.control.finding import number_of
 from gateway.control.parts import Args, Gateway, Refusal, Tell, View
-from gateway.control.waiting import hold_words
+from gateway.control.waiting import count_of, hold_words
 from gateway.control.words import Asked, kind_word, moment, state_word
 from gateway.holds import Hold
 from gateway.lifecycle import WAITING, State
@@ -119,14 +119,14 @@ async def hold(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:
     """Messages by id, or a whole flow, with what will still come into it."""
     asked = Asked(args)
     if not asked.ids():
-        flow = _flow(asked)
-        if not any(flow):
+        wanted = _flow(asked)
+        if not any(wanted):
             raise Refusal("say what to hold: ids, or --tag, --account, --kind, --route", 2)
-        await gateway.holds.add(flow)
+        await gateway.holds.add(wanted)
         gateway.queue.refresh_holds()
-        waiting = sum(len(f) for f in gateway.queue.flows() if f.held)
-        await audit(gateway, who, "hold", hold_words(flow))
-        return {"hold": hold_words(flow), "waiting": waiting}
+        waiting = sum(count_of(flow) for flow in gateway.queue.flows() if flow.held)
+        await audit(gateway, who, "hold", hold_words(wanted))
+        return {"hold": hold_words(wanted), "waiting": waiting}
     reason = asked.text("reason") or f"held by {who}"
     moved, notes = await _each(gateway, asked, tell, lambda found: gateway.desk.hold(found, reason))
     return await _done(gateway, who, "hold", asked, moved, notes)

@@ -28,7 +28,7 @@ REMEDIES = {
 def condition(road: Road, now: float) -> tuple[str, str]:
     """(state, reason): up, full, paused, draining, disabled or down; the reason in words, "" when up."""
     if road.disabled:
-        return "disabled", f"disabled by {road.disabled}"
+        return "disabled", f"by {road.disabled}"
     if not road.health.up:
         return "down", _detail(road) or road.health.reason
     if road.draining:

@@ -151,7 +151,7 @@ def _why(gateway: Gateway, m: Message) -> str:
 
 def _error_words(gateway: Gateway, bearer: str, error: str, reason: str) -> str:
     """A PDU's status in words; the code of a receipt has no meaning but the carrier's own."""
-    if not error:
+    if not error.strip("0"):
         return ""
     if reason == "receipt":
         return f"err:{error} of the receipt: the carrier's own code"

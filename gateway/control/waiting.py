@@ -12,13 +12,15 @@ from gateway.control.parts import Gateway, View
 from gateway.control.roads import tiers, why_not
 from gateway.control.words import admitted_at, kind_word, moment
 from gateway.holds import Hold
+from gateway.lifecycle import State
 from gateway.model import Kind
 from gateway.queue import Flow
 from gateway.stores.store import FlowKey
 
-__all__ = ["HeldOnes", "by_kind", "held_by", "oldest_of", "queue", "reason_of"]
+__all__ = ["HeldOnes", "by_kind", "count_of", "held_by", "oldest_of", "queue", "reason_of"]
 
 HELD_AGE = 10.0
+_MAY_LEAVE = frozenset({State.QUEUED, State.SCHEDULED})
 BY = ("kind", "account", "tag", "route")
 _HELD = (
     "SELECT route, kind, priority, account, tag, count(*), min(id) FROM backlog WHERE held=1"
@@ -93,10 +95,16 @@ def reason_of(gateway: Gateway, key: FlowKey, next_due: int) -> str:
 
 
 # ── how many ─────────────────────────────────────────────────────────────────────────────────────────────────
+def count_of(flow: Flow) -> int:
+    """How many may leave: what was held or cancelled in memory stands there until its turn comes."""
+    return flow.stored + sum(m.state in _MAY_LEAVE for m in flow.ready)
+
+
 def oldest_of(flow: Flow) -> int:
     """Since when its oldest message waits, Unix ms; 0 for none. Of those in the store only: since it was due."""
-    if flow.ready:
-        return admitted_at(flow.ready[0].id)
+    for m in flow.ready:
+        if m.state in _MAY_LEAVE:
+            return admitted_at(m.id)
     return flow.next_due if flow.stored else 0
 
 
@@ -143,11 +151,12 @@ def _grouped(gateway: Gateway, held: Held, name: Callable[[FlowKey], str], why: 
         return known[shared]
 
     for flow in list(gateway.queue.flows()):
-        if not len(flow):
+        count = count_of(flow)
+        if not count:
             continue
         next_due = flow.next_due if flow.stored and not flow.ready else 0
         group = groups.setdefault(name(flow.key), _Group())
-        group.add(len(flow), oldest_of(flow), next_due, flow.held, reason(flow) if why else "")
+        group.add(count, oldest_of(flow), next_due, flow.held, reason(flow) if why else "")
     for key, count, oldest in held:
         words = "held one by one: `chappe release ID` lets it go" if why else ""
         groups.setdefault(name(key), _Group()).add(count, admitted_at(oldest), 0, True, words)

@@ -22,6 +22,7 @@ from gateway.ledger import Ledger
 from gateway.lifecycle import FINAL, WAITING, State
 from gateway.listeners.submission import Refused, Submissions
 from gateway.model import Message
+from gateway.outcomes import half_sent_of
 from gateway.stores.store import StoreError
 
 __all__ = ["Requests"]
@@ -63,13 +64,14 @@ class Requests:
         if not text.isdigit() or len(text) > 19:
             raise Refused(S.ESME_RINVMSGID, "no such message")
         first = int(text)
-        ids = [first]
-        found = await self._desk.waiting(ids)
+        if first >> 63:
+            raise Refused(S.ESME_RINVMSGID, "no such message: an id has 63 bits")
+        found = await self._desk.waiting([first])
         lead = found.get(first)
         if lead is None or lead.group == f"multi:{first}":
             many = await self._ledger.store.query(
                 "SELECT id FROM message WHERE id BETWEEN ? AND ? AND grp=?",
-                (first, first + 300, f"multi:{first}"),
+                (first, first + (2 << 22), f"multi:{first}"),  # their ids may cross into the next millisecond
             )
             found = await self._desk.waiting([row[0] for row in many])
         mine = [m for m in found.values() if m.account == account.name]
@@ -122,9 +124,12 @@ class Requests:
 
     # ── replace_sm ───────────────────────────────────────────────────────────────────────────────────────
     async def _replace(self, account: Account, pdu: Replace) -> bytes:
-        message = (await self._find(account, pdu.message_id, S.ESME_RREPLACEFAIL))[0]
-        if message.state not in WAITING or message.udh:
-            raise Refused(S.ESME_RREPLACEFAIL, "it has left, has ended, or is a part of a longer text")
+        found = await self._find(account, pdu.message_id, S.ESME_RREPLACEFAIL)
+        message = found[0]
+        if len(found) > 1 or message.state not in WAITING or message.udh or half_sent_of(message):
+            raise Refused(
+                S.ESME_RREPLACEFAIL, "it has left, has ended, is one of many, or a part of a longer text"
+            )
         now = self._ledger.clock.wall_ms()
         as_sent = Sm(
             Command.SUBMIT_SM, 0, 0, b"", pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr, 1, 1,
@@ -134,13 +139,9 @@ class Requests:
         fresh = Submissions(account).read(as_sent, now / 1000)
         if fresh.source != message.source:
             raise Refused(S.ESME_RREPLACEFAIL, "the source address is not that of the message")
-        message.payload, message.data_coding, message.parts = fresh.payload, fresh.data_coding, fresh.parts
-        message.registered = fresh.registered
-        if pdu.validity_period:
-            message.expires = fresh.expires
-        if pdu.schedule_delivery_time:
-            message.due = fresh.due or now
-        await self._desk.replace(message)
+        fresh.expires = fresh.expires if pdu.validity_period else message.expires
+        fresh.due = (fresh.due or now) if pdu.schedule_delivery_time else message.due
+        await self._desk.replace(message, fresh)
         return response(pdu.command_id, S.ESME_ROK, pdu.sequence_number)
 
     # ── submit_multi ─────────────────────────────────────────────────────────────────────────────────────

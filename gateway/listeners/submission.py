@@ -99,18 +99,17 @@ class Submissions:
 
     def _source(self, pdu: Sm) -> tuple[str, bool]:
         key = (pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr)
+        if not pdu.source_addr:
+            return self._account.default_sender, False
         known = self._sources.get(key)
         if known is None:
-            if not pdu.source_addr:
-                known = (self._account.default_sender, False)
-            else:
-                try:
-                    text = address.source(*key)
-                except AddressError as error:
-                    raise Refused(
-                        S.ESME_RINVSRCADR, f"source address {_show(pdu.source_addr)}: {error}"
-                    ) from error
-                known = (text, address.wire(text) == key)
+            try:
+                text = address.source(*key)
+            except AddressError as error:
+                raise Refused(
+                    S.ESME_RINVSRCADR, f"source address {_show(pdu.source_addr)}: {error}"
+                ) from error
+            known = (text, address.wire(text) == key)
             if len(self._sources) < 1000:
                 self._sources[key] = known
         return known

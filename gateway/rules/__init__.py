@@ -41,9 +41,9 @@ class Rulebook:
                 return verdict
         return None
 
-    def recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, tuple[Cause, int, str]]:
-        """Before the wire: (cause, until, reason) by id of those that may not leave now."""
-        found: dict[int, tuple[Cause, int, str]] = {}
+    def recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, tuple[Cause, int, int, str]]:
+        """Before the wire: (cause, until, status, reason) by id of those that may not leave now."""
+        found: dict[int, tuple[Cause, int, int, str]] = {}
         if not self._again:
             return found
         for message in messages:
@@ -56,6 +56,7 @@ class Rulebook:
                     found[message.id] = (
                         _CAUSE[verdict.action],
                         verdict.until,
+                        verdict.status,
                         f"{rule.name}: {verdict.reason}",
                     )
                     break

@@ -14,6 +14,16 @@ _OVERDUE = (
     "SELECT id FROM message INDEXED BY message_awaits_receipt WHERE state IN (1, 7) AND carrier_id IS NOT NULL"
     " AND state=1 AND bearer=? AND sent_at<? LIMIT ?"
 )
+_OVERDUE_PARTS = (
+    "SELECT DISTINCT a.message FROM attempt a INDEXED BY attempt_awaits_receipt JOIN message m ON m.id=a.message"
+    " WHERE a.state IN (1, 7) AND a.carrier_id IS NOT NULL AND a.state=1 AND a.part>=0 AND a.bearer=?"
+    " AND a.sent_at<? AND m.state=1 LIMIT ?"
+)
+_AWAITED = (
+    "SELECT DISTINCT bearer FROM message INDEXED BY message_awaits_receipt WHERE state IN (1, 7)"
+    " AND carrier_id IS NOT NULL AND state=1 UNION SELECT DISTINCT bearer FROM attempt"
+    " INDEXED BY attempt_awaits_receipt WHERE state IN (1, 7) AND carrier_id IS NOT NULL AND state=1"
+)
 _SLICE = "SELECT max(id) FROM (SELECT id FROM message WHERE id>=? AND id<? ORDER BY id LIMIT 1000)"
 
 
@@ -29,14 +39,19 @@ class Housekeeping:
         return [row[0] for row in await self._store.query(sql, (now_ms, limit))]
 
     async def overdue(self, bearer: str, sent_before: int, limit: int) -> list[int]:
-        """Messages whose receipt has not come from this bearer."""
-        return [
-            row[0]
-            for row in await self._store.query(_OVERDUE, (self._store.number(bearer), sent_before, limit))
-        ]
+        """Messages whose receipt, or that of a part, has not come from this bearer."""
+        arguments = (self._store.number(bearer), sent_before, limit)
+        found = await self._store.query(_OVERDUE, arguments)
+        found += await self._store.query(_OVERDUE_PARTS, arguments)
+        return [row[0] for row in found[:limit]]
+
+    async def awaited(self) -> set[str]:
+        """The bearers from which receipts are outstanding, also those that are gone from the configuration."""
+        return {self._store.name(row[0]) for row in await self._store.query(_AWAITED)}
 
     async def wipe_texts(self, upto: int) -> None:
         await self._in_slices(rows.WIPE_TEXTS, upto, "texts_wiped_to")
+        self._store.wiped = True
 
     async def drop_messages(self, upto: int) -> None:
         """Ended messages, their tries, and replies."""

@@ -115,6 +115,10 @@ class Reader:
                 self._load_parts(message)
         return found
 
+    def moving(self, ids: Sequence[int]) -> bool:
+        """Whether a change of one of these is being written: what can be read of it is old."""
+        return bool(self._moving) and any(message_id in self._moving for message_id in ids)
+
     def first_due(self, key: FlowKey, after: tuple[int, int]) -> int:
         cursor = self._reader.execute(_FIRST_DUE, (*self._flow(key), *after))
         due = next((int(row[0]) for row in cursor if row[1] not in self._moving), -1)

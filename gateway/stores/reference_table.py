@@ -50,7 +50,7 @@ class ReferenceTable:
 
     def file(self, known: Sequence[tuple[str, str, int]], now_ms: int) -> asyncio.Future[None]:
         """Write (account, reference, id); remembers up to which id all are filed."""
-        self._turn_day(now_ms)
+        self._turn_day(now_ms, min(message_id for _, _, message_id in known))
         self._used = True
         number = self._store.number
         values = sorted((number(account), reference, message_id) for account, reference, message_id in known)
@@ -58,10 +58,13 @@ class ReferenceTable:
         statement = (rows.PUT_REFERENCE_0, rows.PUT_REFERENCE_1)[self._day % 2]
         return self._store.write_many([(statement, values), (rows.PUT_META, [("indexed_to", str(newest))])])
 
-    def _turn_day(self, now_ms: int) -> None:
+    def _turn_day(self, now_ms: int, oldest: int) -> None:
+        """Empty the table of the day before yesterday: what is older than the batch that follows, since both
+        are one transaction and its order is that of the statements.
+        """
         day = now_ms // DAY_MS
         if day > self._day:
             self._day = day
             older = (rows.EMPTY_REFERENCE_0, rows.EMPTY_REFERENCE_1)[day % 2]
             mark = (rows.PUT_META, [("reference_day", str(day))])
-            _ = self._store.write_many([(older, [((1 << 63) - 1,)]), mark])
+            _ = self._store.write_many([(older, [(oldest - 1,)]), mark])

@@ -46,11 +46,9 @@ class SqliteStore(Reader):
         self._wipe = wipe_at_once
         self._report_mismatch = mismatch
         self._writer = GroupWriter(db, rows.STATEMENTS, rows.GUARDED, self._mismatch, health)
-        mark = db.execute("SELECT value FROM meta WHERE key='inflight_low'").fetchone()
-        self._low = int(mark[0]) if mark else 0
-        self._inflight: dict[int, None] = dict.fromkeys(
-            row[0] for row in self.read(_INFLIGHT_IDS, (self._low,))
-        )
+        self._low = int(self.meta("inflight_low") or 0)
+        inflight = self.read(_INFLIGHT_IDS, (self._low,))
+        self._inflight: dict[int, None] = dict.fromkeys(row[0] for row in inflight)
         self._newest = self.last_id()
         self._serial = 0
         self.wiped = False
@@ -61,21 +59,27 @@ class SqliteStore(Reader):
     def admit(self, messages: Sequence[Message]) -> asyncio.Future[None]:
         unit = self._writer.unit(insist=False)
         number = self._names.number
+        plain: list[rows.Row] = []
         inserts: list[rows.Row] = []
         listed: list[rows.Row] = []
         moved: list[int] = []
         for m in messages:
-            bearer = number(m.bearer) if m.bearer else None
-            inserts.append(rows.message_row(m, number(m.account), number(m.route), bearer))
+            bearer = number(m.bearer) if m.bearer else 0
+            if rows.is_plain(m):
+                plain.append(rows.plain_row(m, number(m.account), number(m.route), bearer))
+            else:
+                inserts.append(rows.message_row(m, number(m.account), number(m.route), bearer or None))
             if m.state is State.INFLIGHT:
                 self._inflight[m.id] = None
-                self._newest = max(self._newest, m.id)
                 if m.id < self._low:
                     self._lower(m.id)
             elif m.state in WAITING:
                 m.listed = m.due
                 listed.append(self._backlog_row(m))
                 moved.append(m.id)
+        if messages:
+            self._newest = max(self._newest, messages[-1].id)
+        unit.add(rows.INSERT_PLAIN, plain)
         unit.add(rows.INSERT_MESSAGE, inserts)
         unit.add(rows.INSERT_BACKLOG, listed)
         unit.undo = partial(self._not_admitted, messages)
@@ -88,7 +92,7 @@ class SqliteStore(Reader):
     def apply(self, changes: Sequence[Change], notes: Sequence[Note] = ()) -> asyncio.Future[None]:
         unit = self._writer.unit()
         number = self._names.number
-        updates: list[rows.Row] = []
+        updates: dict[int, list[rows.Row]] = {}
         enter: list[rows.Row] = []
         leave: list[rows.Row] = []
         wipe: list[rows.Row] = []
@@ -99,7 +103,11 @@ class SqliteStore(Reader):
             state = advance(
                 before, cause
             )  # m.state, unless a later change of this batch is the same message's
-            updates.append(rows.update_row(m, before, state, number(m.bearer) if m.bearer else None))
+            statement, row = rows.change_row(m, before, state, cause, number(m.bearer) if m.bearer else 0)
+            if statement in updates:
+                updates[statement].append(row)
+            else:
+                updates[statement] = [row]
             if state is State.INFLIGHT:
                 inflight[m.id] = None
                 if m.id < self._low:
@@ -115,10 +123,11 @@ class SqliteStore(Reader):
                 enter.append(self._backlog_row(m))
                 moved.append(m.id)
                 if cause in _TRIED:  # the row will tell of the next try: the one that failed becomes history
-                    history.append(self._attempt_row(m))
+                    history.append(rows.try_row(m, number(m.bearer) if m.bearer else 0))
             elif m.kind in self._wipe and state in FINAL and m.payload:
                 wipe.append((m.id,))
-        unit.add(rows.UPDATE_MESSAGE, updates)
+        for statement, batch in updates.items():
+            unit.add(statement, batch)
         unit.add(rows.PUT_ATTEMPT, history)
         unit.add(rows.DELETE_BACKLOG, leave)
         unit.add(rows.INSERT_BACKLOG, enter)
@@ -126,9 +135,23 @@ class SqliteStore(Reader):
             unit.add(rows.WIPE_TEXT, wipe)
             self.wiped = True
         if notes:
-            unit.add(rows.INSERT_NOTE, [rows.note_row(n, number(n.account)) for n in notes])
+            self._add_notes(unit, notes)
         unit.undo = partial(self._not_applied, changes)
         return self._write(unit, moved)
+
+    def _add_notes(self, unit: Unit, notes: Sequence[Note]) -> None:
+        number = self._names.number
+        short: list[rows.Row] = []
+        full: list[rows.Row] = []
+        for n in notes:
+            account = number(n.account)
+            row = rows.receipt_row(n, account)
+            if row is not None:
+                short.append(row)
+            else:
+                full.append(rows.note_row(n, account))
+        unit.add(rows.INSERT_RECEIPT, short)
+        unit.add(rows.INSERT_NOTE, full)
 
     def _not_applied(self, changes: Sequence[Change]) -> None:
         for m, before, _ in changes:  # the row is INFLIGHT still, and must be found after a restart
@@ -377,14 +400,6 @@ class SqliteStore(Reader):
 
     def _backlog_row(self, m: Message) -> rows.Row:
         return (*self._backlog_key(m), m.expires, int(m.state is State.HELD))
-
-    def _attempt_row(self, m: Message) -> rows.Row:
-        number = self._names.number
-        bearer = number(m.bearer) if m.bearer else 0
-        return (
-            m.id, rows.WHOLE, m.tries, bearer, m.carrier_id or None, int(State.REJECTED), m.error or None,
-            m.sent_at or None, m.done_at or None,
-        )  # fmt: skip
 
 
 def open_sqlite(

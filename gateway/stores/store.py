@@ -159,6 +159,9 @@ class Store(Protocol):
     def in_doubt(self) -> list[Message]:
         """At start: the messages that were INFLIGHT when the last process died."""
 
+    def moving(self, ids: Sequence[int]) -> bool:
+        """Whether one of these is entering or leaving the backlog and that is not durable yet."""
+
     # ── what applications are owed ───────────────────────────────────────────────────────────────────────
     def owed(self, account: str, after: int, limit: int) -> list[Note]:
         """The next notes of an account behind sequence `after`, in order. Synchronous, one range."""

@@ -43,6 +43,7 @@ _ROW_FAULTS = (
 RETRY_AFTER = 0.5
 """Seconds between tries while the disk refuses: nothing else happens meanwhile, and space may come back."""
 
+_PROBE = "CREATE TABLE probe AS SELECT zeroblob(262144) AS room"
 _CLOSED = "the store is closed"
 
 
@@ -214,11 +215,9 @@ class GroupWriter:
             for statement, rows in unit.rows:
                 by_statement.setdefault(statement, []).append(rows)
         db.execute("BEGIN IMMEDIATE")
-        if (
-            self._sick
-        ):  # there may be nothing to write: a page is rewritten as it is, to see whether that works
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            db.execute(f"PRAGMA user_version={version:d}")
+        if self._sick and not by_statement:  # nothing to write: is there room for something?
+            db.execute(_PROBE)
+            db.execute("DROP TABLE probe")
         for statement in sorted(by_statement):
             groups = by_statement[statement]
             rows = groups[0] if len(groups) == 1 else list(chain.from_iterable(groups))

@@ -20,8 +20,16 @@ from gateway.config.sections import LogSettings
 
 __all__ = ["configure"]
 
-_NUMBER = re.compile(r"\+[0-9]{7,15}")
-_PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
+_NUMBER = re.compile(r"\+[0-9]{7,15}|(?<![0-9A-Za-z.+-])[0-9]{9,15}(?![0-9A-Za-z.-])")
+_IDS = frozenset({"timestamp", "id", "carrier_id"})
+"""Fields that hold long numbers which are no telephone's."""
+_PRIORITY = {
+    "debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "exception": "<3>", "critical": "<2>",
+}  # fmt: skip
+
+_traces = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 Line = MutableMapping[str, Any]
 
@@ -35,14 +43,17 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    # Without the frames' variables: a message, its number and its text stand in nearly all of them.
+    processors.append(structlog.processors.format_exc_info if console else _traces)
     if settings.mask_numbers:
         processors.append(_masked)
     if console:
-        processors.append(structlog.dev.ConsoleRenderer(colors=stream.isatty()))
+        plain = structlog.dev.plain_traceback
+        processors.append(structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain))
     else:
-        processors += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        processors.append(structlog.processors.JSONRenderer())
         if "JOURNAL_STREAM" in os.environ:
-            processors.append(_with_priority())
+            processors.append(_with_priority)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
@@ -52,15 +63,22 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
 
 
 def _masked(_logger: object, _name: str, line: Line) -> Line:
-    """No telephone number leaves whole, whatever field it stands in."""
+    """No telephone number leaves whole, whatever field it stands in, however deep."""
     for key, value in line.items():
-        if isinstance(value, str) and "+" in value:
-            line[key] = _NUMBER.sub(lambda found: mask(found.group()), value)
+        if key not in _IDS:
+            line[key] = _hidden(value)
     return line
 
 
-def _with_priority() -> Any:
-    def prefix(_logger: object, name: str, line: str) -> str:
-        return _PRIORITY.get(name, "<6>") + line
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NUMBER.sub(lambda found: mask(found.group()), value)
+    if isinstance(value, dict):
+        return {key: _hidden(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_hidden(inner) for inner in value]
+    return value
 
-    return prefix
+
+def _with_priority(_logger: object, name: str, line: str) -> str:
+    return _PRIORITY.get(name, "<6>") + line

@@ -91,7 +91,7 @@ class Esme:
     async def bind(
         self, port: int, mode: str, system_id: str, password: str, tls: SSLContext | None = None, version: int = 0x34
     ) -> None:
-        await connect("127.0.0.1", port, self.session, self, tls)
+        await connect("localhost" if tls else "127.0.0.1", port, self.session, self, tls)
         body = bind_body(system_id.encode(), password.encode(), b"", version)
         self.session.bind(BINDS[mode], body, self.now())
         self.flush()

@@ -38,6 +38,10 @@ KINDS = ((b"OTP", 1), (b"TRANS", 1), (b"PROMO", 1), (b"TRANS", 3))
 """service_type and segments of the messages, in turn. PROMO is told to stop when in doubt, the others to resend."""
 
 
+MOST_OPEN = 2_000
+"""Messages without a receipt, at which the application waits: a backlog would only lengthen the end."""
+
+
 class Ledger:
     """What the application knows: what it asked, what was acknowledged, what it was told."""
 
@@ -131,6 +135,8 @@ class Load:
             esme.drop()
 
     def _fill(self, esme: Esme) -> None:
+        if len(self.ledger.acknowledged) - len(self.ledger.told) > MOST_OPEN:
+            return
         for _ in range(min(esme.session.room, 20)):
             self._number += 1
             service_type, segments = KINDS[self._number % len(KINDS)]

@@ -14,6 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Self
 
 from drivers.smpp.behaviour import Behaviour
@@ -47,13 +48,18 @@ class MovableClock(SystemClock):
 
 
 class World:
-    """See the module. `app` is the gateway, for what no peer can see; `carriers` by their bearer's name."""
+    """See the module. app: the gateway, for what no peer can see. carriers: by their bearer's name.
+
+    To be set before it begins: tls, what carriers listen with; patient, whether a start waits for the links.
+    """
 
     def __init__(self, folder: Path, carriers: Mapping[str, Fields] | None = None, **changes: Any) -> None:
         self.folder = folder
         self.port = free_port()
         self.clock = MovableClock()
         self.carriers: dict[str, SimulatedCarrier] = {}
+        self.tls: SSLContext | None = None
+        self.patient = True
         self._behaviours = carriers if carriers is not None else {"orange": {}}
         self._changes = changes
         self._ports: dict[str, int] = {}
@@ -72,12 +78,12 @@ class World:
         return one
 
     # ── the gateway ──────────────────────────────────────────────────────────────────────────────────────
-    async def start_gateway(self, up: bool = True) -> None:
-        """Start it; with `up`, return when all its bearers are bound."""
+    async def start_gateway(self) -> None:
+        """Start it, and return when all its bearers are bound."""
         table = configuration(self.folder, self.port, self._ports, self._changes)
         self._app = App(load_config(written(self.folder, table), os.environ), self.clock)
         await self._app.start()
-        if up:
+        if self.patient:
             await self.links_up(*self.carriers)
 
     async def links_up(self, *names: str) -> None:
@@ -106,7 +112,7 @@ class World:
         carrier = self.carriers.get(name)
         if carrier is None:
             carrier = self.carriers[name] = SimulatedCarrier(Behaviour(**self._behaviours[name]))
-        self._ports[name] = await carrier.start(port=self._ports.get(name, 0))
+        self._ports[name] = await carrier.start(port=self._ports.get(name, 0), ssl=self.tls)
 
     async def stop_carrier(self, name: str) -> None:
         await self.carriers[name].stop()

@@ -111,3 +111,11 @@ def test_an_unknown_verb_is_a_usage_error():
 def test_names_of_other_things_are_no_verbs():
     context = click.Context(chappe)
     assert chappe.get_command(context, "config_file") is None
+
+
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md"])
+def test_documents_name_no_verb_that_is_not_there(document):
+    text = (REPO / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^    |`)chappe ([a-z-]+)", text, re.MULTILINE))
+    assert named
+    assert named <= set(ALL)

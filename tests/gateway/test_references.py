@@ -1,0 +1,87 @@
+"""Clients' references beyond intake: wiped texts, a day's end, a table that cannot be written."""
+
+import asyncio
+
+import pytest
+from core import Clock, core
+
+from gateway.answers import REFERENCE_REUSED
+from gateway.model import Kind
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize("filed", [True, False])
+def test_a_wiped_text_is_still_the_same_message(tmp_path, filed):
+    async def story():
+        clock = Clock()
+        wipe = frozenset({Kind.OTP})
+        async with core(tmp_path, clock=clock, wipe=wipe) as gw:
+            (first,) = await gw.submit(gw.sms(text=b"1234", kind=Kind.OTP, reference="r"))
+            gw.a.receipt(gw.a.accept()[0])
+            await gw.settled()
+            assert gw.row(first.message_id, "payload") == (None,)
+            if filed:
+                gw.references.flush(clock.wall_ms())
+                await gw.settled()
+        async with core(tmp_path, clock=clock, wipe=wipe) as gw:
+            (again,) = await gw.submit(gw.sms(text=b"1234", kind=Kind.OTP, reference="r"))
+            assert again.message_id == first.message_id
+            (other,) = await gw.submit(gw.sms("+33699999999", text=b"1234", kind=Kind.OTP, reference="r"))
+            assert other.status == REFERENCE_REUSED
+            assert not gw.a.seen
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("hours", "new"), [(23, False), (25, True)])
+def test_a_reference_is_free_after_a_day(tmp_path, hours, new):
+    async def story():
+        async with core(tmp_path) as gw:
+            (first,) = await gw.submit(gw.sms(reference="r"))
+            gw.references.flush(gw.clock.wall_ms())
+            gw.clock.pass_(hours * 3600)
+            (again,) = await gw.submit(gw.sms(reference="r"))
+            assert (again.message_id != first.message_id) is new
+
+    asyncio.run(story())
+
+
+def test_what_could_not_be_filed_is_filed_later(tmp_path):
+    async def story():
+        async with core(tmp_path) as gw:
+            table, calls = gw.references._table, []
+
+            class Broken:
+                find, unfiled = table.find, table.unfiled
+
+                def file(self, known, now_ms):
+                    calls.append(list(known))
+                    future = asyncio.get_running_loop().create_future()
+                    future.set_exception(OSError("disk full"))
+                    return future
+
+            gw.references._table = Broken()
+            (first,) = await gw.submit(gw.sms(reference="r"))
+            gw.references.flush(gw.clock.wall_ms())
+            await gw.settled()
+            gw.references._table = table
+            gw.references.flush(gw.clock.wall_ms())
+            await gw.settled()
+            assert calls == [[("shop", "r", first.message_id)]]
+            assert list(table.find("shop", ["r"])) == ["r"]
+
+    asyncio.run(story())
+
+
+def test_references_are_each_account_s_own(tmp_path):
+    async def story():
+        from core import account
+
+        async with core(tmp_path, accounts=[account("shop"), account("bank", mo=())]) as gw:
+            (one,) = await gw.submit(gw.sms(reference="r"))
+            (two,) = await gw.submit(gw.sms(reference="r", account="bank"))
+            assert one.message_id != two.message_id
+            assert two.status == 0
+
+    asyncio.run(story())

@@ -1,0 +1,88 @@
+"""Which bearers may carry a message, and from when on a lower tier may."""
+
+import pytest
+
+from gateway.model import Kind
+from gateway.routing import Health, Route, Router
+
+FRANCE = Route("france", [["orange", "sfr"], ["modem"]], to=["+33", "+262"], fallback_after=30)
+CODES = Route("codes", [["orange"]], kinds={Kind.OTP}, accounts={"bank"}, senders={"36180"})
+WORLD = Route("world", [["hub"]])
+ROUTER = Router([CODES, FRANCE, WORLD])
+
+
+def health(**bearers):
+    """name=(up, since) or name=(up, since, kinds)."""
+    made = {}
+    for name, (up, since, *kinds) in bearers.items():
+        made[name] = Health(kinds[0] if kinds else Kind, since)
+        made[name].up = up
+        made[name].reason = "up" if up else "link.down"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("account", "kind", "source", "destination", "route"),
+    [
+        ("shop", Kind.ALERT, "CHAPPE", "+33612345678", "france"),
+        ("shop", Kind.ALERT, "CHAPPE", "+262692123456", "france"),
+        ("shop", Kind.ALERT, "CHAPPE", "+3", "world"),
+        ("bank", Kind.OTP, "36180", "+33612345678", "codes"),
+        ("bank", Kind.OTP, "CHAPPE", "+33612345678", "france"),
+        ("bank", Kind.ALERT, "36180", "+491701234567", "world"),
+        ("shop", Kind.OTP, "36180", "+491701234567", "world"),
+    ],
+)
+def test_the_first_route_that_matches_wins(account, kind, source, destination, route):
+    assert ROUTER.match(account, kind, source, destination).name == route
+
+
+def test_no_route_is_an_answer_too():
+    assert Router([FRANCE]).match("shop", Kind.OTP, "CHAPPE", "+49170") is None
+    assert Router([]).match("shop", Kind.OTP, "CHAPPE", "+49170") is None
+    assert (ROUTER.get("world"), ROUTER.get("moon")) == (WORLD, None)
+    assert FRANCE.bearers == ("orange", "sfr", "modem")
+
+
+@pytest.mark.parametrize(
+    ("bearers", "now", "chosen", "retry_at"),
+    [
+        # all well: the best tier, all of it
+        ({"orange": (True, 0), "sfr": (True, 0), "modem": (True, 0)}, 100, ("orange", "sfr"), 0),
+        # one of the best tier is enough, however long the other has been down
+        ({"orange": (False, 0), "sfr": (True, 0), "modem": (True, 0)}, 100, ("sfr",), 0),
+        # the best tier has just gone: wait for it, counted from the one that went last
+        ({"orange": (False, 0), "sfr": (False, 90), "modem": (True, 0)}, 100, (), 120),
+        ({"orange": (False, 0), "sfr": (False, 90), "modem": (True, 0)}, 119.9, (), 120),
+        ({"orange": (False, 0), "sfr": (False, 90), "modem": (True, 0)}, 120, ("modem",), 0),
+        # the last tier is not waited for: there is nothing behind it
+        ({"orange": (False, 0), "sfr": (False, 0), "modem": (False, 99)}, 100, (), 0),
+        # a tier that cannot carry the kind is passed at once
+        ({"orange": (True, 0, ()), "sfr": (False, 99, ()), "modem": (True, 0)}, 100, ("modem",), 0),
+        # bearers that are not there (removed by a reload) count for nothing
+        ({"modem": (True, 0)}, 100, ("modem",), 0),
+        ({}, 100, (), 0),
+    ],
+)
+def test_a_lower_tier_serves_only_when_the_better_ones_have_been_down(bearers, now, chosen, retry_at):
+    choice = ROUTER.choose(FRANCE, Kind.OTP, health(**bearers), now)
+    assert (choice.bearers, choice.retry_at) == (chosen, retry_at)
+    assert choice.why
+
+
+def test_a_disabled_bearer_is_not_chosen():
+    state = health(orange=(True, 0), sfr=(True, 0), modem=(True, 0))
+    state["orange"].enabled = False
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 100).bearers == ("sfr",)
+
+
+def test_the_reasons_can_be_read():
+    state = health(orange=(False, 90), sfr=(False, 0), modem=(True, 0))
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 100).why == (
+        "orange link.down, sfr link.down: the next tier is used 30 s after it went down"
+    )
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 130).why == (
+        "tier 1 is down: orange link.down, sfr link.down; tier 2: modem"
+    )
+    state["modem"].kinds = frozenset({Kind.ALERT})
+    assert "tier 2 (modem) carries no such kind" in ROUTER.choose(FRANCE, Kind.OTP, state, 130).why
