@@ -103,6 +103,8 @@ class Desk:
             if self._aside(m.id) is not m:
                 self._queue.leave(m)
             m.reason = reason
+            if cause is Cause.CANCEL:
+                m.error = ""  # what a carrier said of an earlier try is not why it ends
             if requeue:
                 m.due = now_ms
         await self._ledger.end([m.advance(cause) for m in messages])

@@ -130,7 +130,8 @@ class Links:
             elif isinstance(event, Status):
                 road.status[event.identity] = dict(event.fields)
         if outcomes:
-            road.last_accept = self._ledger.clock.now()
+            road.last_accept = now = self._ledger.clock.now()
+            road.answers.take(len(outcomes), now)
             self._dispatcher.outcomes.answered(road, outcomes)
             self._dispatcher.pump(road)
         waits: list[asyncio.Future[None]] = []

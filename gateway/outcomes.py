@@ -79,7 +79,9 @@ class Outcomes:
         now_ms = self._clock.wall_ms()
         changes: list[Change] = []
         back: list[Change] = []
-        answers = deque(self._heard(road, list(outcomes)))
+        answers = deque(outcomes)
+        if answers and type(answers[0]) is Doubtful:  # a bearer's doubts come by themselves
+            self._heard(road, answers)
         while answers:
             outcome = answers.popleft()
             segment = outcome.segment
@@ -104,7 +106,7 @@ class Outcomes:
         if back:
             self.settle(back)
 
-    def _heard(self, road: Road, outcomes: list[Outcome]) -> list[Outcome]:
+    def _heard(self, road: Road, outcomes: deque[Outcome]) -> None:
         """Where only the response was lost, the receipt may be there: it tells as well that the carrier has it.
 
         Only where as many were heard of as are in doubt for that number: nothing is guessed.
@@ -114,7 +116,7 @@ class Outcomes:
             if type(outcome) is Doubtful:
                 by_number.setdefault(outcome.segment.destination, []).append(index)
         if self.heard_of is None:
-            return outcomes
+            return
         for number, doubtful in by_number.items():
             contexts = [outcomes[index].segment.context for index in doubtful]
             since = min(m.submitted_at for m in contexts if isinstance(m, Message))
@@ -122,7 +124,6 @@ class Outcomes:
             if len(heard) == len(doubtful):
                 for index, (carrier_id, key) in zip(doubtful, heard, strict=True):
                     outcomes[index] = Accepted(outcomes[index].segment, carrier_id, key)
-        return outcomes
 
     def _accepted(
         self, road: Road, outcome: Accepted, m: Message, now_ms: int, changes: list[Change]

@@ -12,12 +12,17 @@ from collections.abc import Iterable
 from drivers.bearer import Bearer, Segment
 from gateway.model import Kind, Message
 from gateway.routing import Health
-from gateway.throttle import Adaptive, Backoff, Throttle
+from gateway.throttle import Adaptive, Backoff, SlidingSecond, Throttle
 
 __all__ = ["AHEAD", "Aside", "LongSend", "Road"]
 
 AHEAD = 0.02
 """Seconds before its slot that a message is made durable as INFLIGHT: about one commit."""
+
+
+AHEAD_OF_ANSWERS = 0.05
+"""Seconds of answers that are counted on: a bearer that has just answered n segments will soon take n more, and
+those may be made durable now, so that a window is refilled at once and not one commit later."""
 
 
 class Road:
@@ -28,6 +33,7 @@ class Road:
     __slots__ = (
         "accepted",
         "adaptive",
+        "answers",
         "backoff",
         "bearer",
         "disabled",
@@ -75,6 +81,7 @@ class Road:
         self.disabled = ""
         self.draining = False
         self.status: dict[str, dict[str, str | int | float | bool]] = {}
+        self.answers = SlidingSecond(0, AHEAD_OF_ANSWERS)
         self.accepted = 0
         self.refused = 0
         self.doubtful = 0
@@ -88,7 +95,7 @@ class Road:
         """How many more segments of this kind may be made INFLIGHT now; a reserve leaves higher kinds more."""
         if not self.open or self.adaptive.paused(now):
             return 0
-        free = self.bearer.credit()
+        free = self.bearer.credit() - self.answers.free(now)
         if free <= 0:
             return 0
         ready = (

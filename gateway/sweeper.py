@@ -142,7 +142,9 @@ class Sweeper:
     # ── history ──────────────────────────────────────────────────────────────────────────────────────────
     async def forget(self, now_ms: int) -> None:
         """Wipe texts and drop messages, replies and notes whose time is over."""
-        await self._house.wipe_texts(_id_before(now_ms - self.keep.text))
+        await self._house.wipe_texts(
+            _id_before(now_ms - self.keep.text), _id_before(now_ms - self.keep.otp_text)
+        )
         await self._house.drop_messages(_id_before(now_ms - self.keep.metadata))
         upto = _id_before(now_ms - self.keep.outbox)
         for account, (_, oldest) in self._ledger.outbox.counts().items():

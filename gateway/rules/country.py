@@ -8,7 +8,7 @@ Nothing here is code about one country: adding a country is adding a file. Pure.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -43,14 +43,16 @@ class _Date(Mark):
     whole = True
 
     def read(self, value: Any) -> date:
-        text = value.get("date") if isinstance(value, dict) else None  # how gateway.settings hands a date over
+        text = (
+            value.get("date") if isinstance(value, dict) else None
+        )  # how gateway.settings hands a date over
         if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             raise ValueError("must be a date without quotes: 2026-03-01")
         return date.fromisoformat(text)
 
 
 class _TimeOfDay(Mark):
-    """ "08:00" to "24:00", kept as minutes since midnight."""
+    """A time like "08:00", kept as minutes since midnight; "24:00" is a day's end."""
 
     whole = True
 
@@ -63,7 +65,7 @@ class _TimeOfDay(Mark):
 
 
 class _MonthDay(Mark):
-    """ "05-08", kept as (5, 8)."""
+    """A day of any year like "05-08", kept as (5, 8)."""
 
     whole = True
 
@@ -246,6 +248,6 @@ class WordList(Block):
     start: tuple[str, ...] = ()
     contact: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
-    fillers: tuple[str, ...] = field(default=())
+    fillers: tuple[str, ...] = ()
     linking: tuple[str, ...] = ()
     reply: Replies

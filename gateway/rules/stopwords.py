@@ -56,8 +56,8 @@ class Match:
 # ── the letters ─────────────────────────────────────────────────────────────────────────────────────────
 # Letters of other scripts that look like ours, and letters in frames that NFKD leaves alone.
 _LOOKALIKES = {
-    "a": "аαᴀ", "c": "сϲᴄ", "e": "еεᴇ", "h": "н", "i": "іι", "j": "ј", "k": "кκ", "m": "м", "o": "оοσᴏꓳ",
-    "p": "рρпᴘꓑ", "r": "ʀ", "s": "ѕꜱꓢ", "t": "тτᴛꓔ", "x": "хχ", "y": "у",
+    "a": "аαᴀ", "c": "сϲᴄ", "e": "еεᴇ", "h": "н", "i": "іι", "j": "ј", "k": "кκ", "m": "м", "o": "оοᴏꓳ",
+    "p": "рρпᴘꓑ", "r": "ʀ", "s": "ѕσꜱꓢ", "t": "тτᴛꓔ", "x": "хχ", "y": "у",
 }  # fmt: skip
 _FRAMED = {
     first + letter: chr(ord("a") + letter)
@@ -74,6 +74,10 @@ _CLAUSES = re.compile(r"[.!?;:,\n\r…()\[\]\"«»/|]+|\s[-–—]+\s")
 _QUOTED = re.compile(r"^[ \t]*>[^\n]*\n?", re.MULTILINE)
 _SPELT = re.compile(r"(?<!\w)\w(?: \w){3,}(?!\w)")
 _RUNS = re.compile(r"(.)\1+")
+_WORD = re.compile(r"\w+")
+_DIGIT = re.compile(r"[0-9]")
+_CUT = "\x00"
+"""Stands where an innocent phrase was."""
 _MIXED = re.compile(r"(?=.*[a-z])(?=.*[0-9])")
 
 
@@ -97,27 +101,77 @@ def _less_one(word: str) -> set[str]:
 
 
 # ── the lists, compiled ─────────────────────────────────────────────────────────────────────────────────
+class _Kind(Enum):
+    SAID = "said"
+    DOUBTFUL = "doubtful"
+    INNOCENT = "innocent"
+
+
+class _Phrase:
+    """One phrase. pattern: of its normalised words; "…" stands for up to three words."""
+
+    __slots__ = ("kind", "language", "pattern", "text")
+
+    def __init__(self, text: str, kind: _Kind, language: str) -> None:
+        self.text = text
+        self.kind = kind
+        self.language = language
+        words = r"(?: \w+){0,3} ".join(re.escape(normalise(part)) for part in text.split("…"))
+        self.pattern = re.compile(words + r"(?!\w)")
+
+
+class _Heard:
+    """What a scan found: a phrase that says STOP, one that is doubtful, and the text without any phrase."""
+
+    __slots__ = ("doubtful", "rest", "said")
+
+    def __init__(self) -> None:
+        self.said: _Phrase | None = None
+        self.doubtful: _Phrase | None = None
+        self.rest = ""
+
+
 class _Phrases:
-    """Phrases looked for anywhere in a normalised text; "…" stands for up to three words."""
+    """All phrases, found in one walk: the one that begins first wins, and of those the longest."""
 
-    def __init__(self, phrases: Iterable[tuple[str, str]]) -> None:
-        self._said: list[tuple[str, str]] = []
-        patterns: list[str] = []
-        for phrase, language in sorted(phrases, key=lambda entry: -len(entry[0])):
-            words = [normalise(part) for part in phrase.split("…")]
-            pattern = r"(?: \w+){0,3} ".join(re.escape(part) for part in words)
-            patterns.append(f"({pattern})")
-            self._said.append((phrase, language))
-        # No phrase at all: a pattern that matches nothing.
-        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)" if patterns else r"(?!)")
+    def __init__(self, lists: Sequence[WordList]) -> None:
+        self._by_first: dict[str, list[_Phrase]] = {}
+        for entry in lists:
+            kinds = ((_Kind.SAID, entry.stop.phrases), (_Kind.DOUBTFUL, entry.stop.doubtful))
+            for kind, phrases in (*kinds, (_Kind.INNOCENT, entry.stop.innocent)):
+                for text in phrases:
+                    first = normalise(text.partition("…")[0]).partition(" ")[0]
+                    self._by_first.setdefault(first, []).append(_Phrase(text, kind, entry.language))
 
-    def find(self, text: str) -> tuple[str, str] | None:
-        match = self._pattern.search(text)
-        return self._said[(match.lastindex or 1) - 1] if match else None
+    def hear(self, text: str) -> _Heard:
+        """Innocent phrases leave a mark in the rest, so that what is around them doesn't grow together."""
+        heard = _Heard()
+        kept: list[str] = []
+        end = 0
+        for word in _WORD.finditer(text):
+            if word.start() < end:
+                continue
+            found = self._longest(word[0], text, word.start())
+            if found is None:
+                kept.append(word[0])
+                continue
+            phrase, end = found
+            if phrase.kind is _Kind.SAID:
+                heard.said = heard.said or phrase
+            elif phrase.kind is _Kind.DOUBTFUL:
+                heard.doubtful = heard.doubtful or phrase
+            else:
+                kept.append(_CUT)
+        heard.rest = " ".join(kept)
+        return heard
 
-    def cut(self, text: str) -> str:
-        """The text without them; a mark stays in their place, so that what is around doesn't grow together."""
-        return self._pattern.sub("\x00", text)
+    def _longest(self, first: str, text: str, at: int) -> tuple[_Phrase, int] | None:
+        best: tuple[_Phrase, int] | None = None
+        for phrase in self._by_first.get(first, ()):
+            match = phrase.pattern.match(text, at)
+            if match and (best is None or match.end() > best[1]):
+                best = phrase, match.end()
+        return best
 
 
 class _Words:
@@ -125,13 +179,17 @@ class _Words:
 
     def __init__(self, words: dict[str, str], glue: Iterable[str], known: Iterable[str]) -> None:
         self._words = words
-        self._squeezed = {_squeeze(word): word for word in words if len(word) >= FEW_WORDS}
         self._known = frozenset(known)
-        self._near = {
-            near: word for word in words if len(word) >= _LONG_WORD for near in _less_one(word)
-        }
-        stuck = "|".join(sorted(map(re.escape, glue), key=len, reverse=True)) or "(?!)"
-        said = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+        self._squeezed: dict[str, str] = {}
+        self._near: dict[str, str] = {}
+        for word in words:
+            if len(word) >= FEW_WORDS:
+                self._squeezed.setdefault(_squeeze(word), word)
+            if len(word) >= _LONG_WORD:
+                self._near |= dict.fromkeys(_less_one(word), word)
+        stuck = _either([*glue, *known])
+        said = _either(word for word in words if FEW_WORDS <= len(word) < _LONG_WORD)
+        self._within = re.compile(said)
         self._glued = re.compile(rf"(?:{stuck}|[0-9])*({said})(?:{stuck}|[0-9])*")
 
     def find(self, token: str) -> str:
@@ -142,7 +200,7 @@ class _Words:
             return ""
         if squeezed := self._squeezed.get(_squeeze(token)):
             return squeezed
-        if glued := self._glued.fullmatch(token):
+        if self._within.search(token) and (glued := self._glued.fullmatch(token)):
             return glued[1]
         if _MIXED.match(token) and (plain := token.translate(_LEET)) in self._words:
             return plain
@@ -153,51 +211,56 @@ class _Words:
         return ""
 
 
+def _either(words: Iterable[str]) -> str:
+    """A pattern for any of these, the longest first; for none of them, one that never matches."""
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or "(?!)"
+
+
+def _single(lists: Sequence[WordList], pick: Callable[[WordList], Iterable[str]]) -> dict[str, str]:
+    """Normalised word -> language, the first one's where two have it."""
+    words: dict[str, str] = {}
+    for entry in lists:
+        for word in pick(entry):
+            words.setdefault(normalise(word), entry.language)
+    return words
+
+
 class Vocabulary:
     """The word lists of a country's languages, compiled once. The first language wins where two have a word."""
 
     def __init__(self, lists: Sequence[WordList]) -> None:
-        self._language: dict[str, str] = {}
-        strong = self._single(lists, lambda entry: (*entry.stop.words, *entry.stop.slips))
-        glue = self._single(lists, lambda entry: entry.stop.glue)
-        self._weak = self._single(lists, lambda entry: entry.stop.weak)
-        self._alone: tuple[tuple[Meaning, dict[str, str]], ...] = (
-            (Meaning.CONTACT, self._single(lists, lambda entry: entry.contact)),
-            (Meaning.START, self._single(lists, lambda entry: entry.start)),
-            (Meaning.HELP, self._single(lists, lambda entry: entry.help)),
-        )
-        known = {*self._weak, *(word for _, words in self._alone for word in words)}
-        self._strong = _Words(strong, glue, known)
-        self._strong_language = strong
-        self._phrases = _phrases(lists, lambda entry: entry.stop.phrases)
-        self._doubtful = _phrases(lists, lambda entry: entry.stop.doubtful)
-        self._innocent = _phrases(lists, lambda entry: entry.stop.innocent)
-        self._signs = {
-            ord(sign[0]): f" {lists[0].stop.words[0]} " for entry in lists for sign in entry.stop.signs
-        }
-        fillers = sorted(self._single(lists, lambda entry: entry.fillers), key=len, reverse=True)
-        filler = "|".join([*map(re.escape, fillers), r"[0-9]+"])
+        self._strong_language = _single(lists, lambda entry: (*entry.stop.words, *entry.stop.slips))
+        self._weak = _single(lists, lambda entry: entry.stop.weak)
+        self._contact = _single(lists, lambda entry: entry.contact)
+        self._alone: dict[str, tuple[Meaning, str]] = {}
+        for meaning, words in (
+            (Meaning.STOP, self._weak),
+            (Meaning.CONTACT, self._contact),
+            (Meaning.START, _single(lists, lambda entry: entry.start)),
+            (Meaning.HELP, _single(lists, lambda entry: entry.help)),
+        ):
+            for word, language in words.items():
+                self._alone.setdefault(word, (meaning, language))
+        self._alone_words = frozenset(word for entry in self._alone for word in entry.split())
+        self._strong = _Words(self._strong_language, _single(lists, lambda entry: entry.stop.glue), ())
+        self._phrases = _Phrases(lists)
+        said = f" {normalise(lists[0].stop.words[0])} "
+        self._signs = {ord(sign): said for entry in lists for sign in entry.stop.signs}
+        filler = _either(_single(lists, lambda entry: entry.fillers)) + "|[0-9]+"
         self._fillers = re.compile(rf"(?<!\w)(?:{filler})(?!\w)")
         self._leading = re.compile(rf"(?:(?:{filler})(?: |$))+")
-        linking = "|".join(sorted(map(re.escape, self._single(lists, lambda entry: entry.linking)), key=len))
-        said = "|".join(sorted({re.escape(normalise(entry.stop.words[0])) for entry in lists}))
-        self._mention = re.compile(rf"(?<!\w)(?:{said}) ?(?:(?:{linking}) )*([0-9]{{3,8}})(?!\w)")
-        self._mentioned = tuple({normalise(entry.stop.words[0]) for entry in lists})
-
-    @staticmethod
-    def _single(lists: Sequence[WordList], pick: Callable[[WordList], Iterable[str]]) -> dict[str, str]:
-        """Normalised word -> language."""
-        words: dict[str, str] = {}
-        for entry in lists:
-            for word in pick(entry):
-                words.setdefault(normalise(word), entry.language)
-        return words
+        self._stop = frozenset(normalise(entry.stop.words[0]) for entry in lists)
+        linking = _either(_single(lists, lambda entry: entry.linking))
+        self._mention = re.compile(
+            rf"(?<!\w)(?:{_either(self._stop)}) ?(?:(?:{linking}) )*([0-9]{{3,8}})(?!\w)"
+        )
 
     def mention(self, text: str) -> str:
         """The number that a text tells to send STOP to ("STOP au 36180", "STOP 36180"), or ""."""
-        if text.isascii() and not any(word in text.lower() for word in self._mentioned):
+        lower = text.lower()
+        if not any(word in lower for word in self._stop):
             return ""
-        match = self._mention.search(normalise(text))
+        match = self._mention.search(normalise(lower))
         return match[1] if match else ""
 
     def match(self, text: str) -> Match:
@@ -215,62 +278,54 @@ class Vocabulary:
         """
         own = _QUOTED.sub("", text)
         own = (own if own.strip() else text).translate(self._signs)
-        said = self._innocent.cut(normalise(own))
-        if phrase := self._phrases.find(said):
-            return Match(Meaning.STOP, "phrase", *phrase)
-        tokens = said.replace("\x00", " \x00 ").split()
-        if not tokens:
-            return Match(Meaning.NONE)
+        heard = self._phrases.hear(normalise(own))
+        if heard.said is not None:
+            return Match(Meaning.STOP, "phrase", heard.said.text, heard.said.language)
+        tokens = heard.rest.split()
         stops = [word for token in tokens if (word := self._strong.find(token))]
-        if stops and (stop := self._plain_stop(own, said, tokens, stops[0])):
-            return stop
-        if not stops and (alone := self._by_itself(said)):
-            return alone
-        return self._doubt(said, tokens, stops)
-
-    def _plain_stop(self, own: str, said: str, tokens: list[str], found: str) -> Match | None:
-        first = self._first(said)
-        if word := self._strong.find(first):
-            return Match(Meaning.STOP, "first-word", word, self._strong_language[word])
-        language = self._strong_language[found]
-        if len(tokens) <= FEW_WORDS and "\x00" not in tokens:
-            return Match(Meaning.STOP, "few-words", found, language)
-        for clause in _CLAUSES.split(own):
-            words = self._innocent.cut(normalise(clause))
-            bare = self._fillers.sub(" ", words).split()
-            if len(bare) == 1 and (word := self._strong.find(bare[0])) and not re.search("[0-9]", words):
-                return Match(Meaning.STOP, "own-sentence", word, self._strong_language[word])
-        return None
-
-    def _first(self, said: str) -> str:
-        """The first word after greetings and courtesies; if there is nothing else, the first one."""
-        courtesies = self._leading.match(said)
-        rest = said[courtesies.end() :] if courtesies else said
-        return (rest or said).partition(" ")[0]
-
-    def _by_itself(self, said: str) -> Match | None:
-        bare = " ".join(self._fillers.sub(" ", said).split()) or said
-        if language := self._weak.get(bare):
-            return Match(Meaning.STOP, "alone", bare, language)
-        for meaning, words in self._alone:
-            if language := words.get(bare):
-                return Match(meaning, "alone", bare, language)
-        contacts = self._alone[0][1]
-        first, _, second = said.partition(" ")
-        if first in contacts and " " not in second:
-            return Match(Meaning.CONTACT, "alone", first, contacts[first])
-        return None
-
-    def _doubt(self, said: str, tokens: list[str], stops: list[str]) -> Match:
         if stops:
-            return Match(Meaning.REVIEW, "elsewhere", stops[0], self._strong_language[stops[0]])
-        if doubtful := self._doubtful.find(said):
-            return Match(Meaning.REVIEW, "elsewhere", *doubtful)
-        first = self._first(said)
-        if first in self._weak and "\x00" not in tokens:
+            return self._stopped(own, heard.rest, tokens, stops[0])
+        if not self._alone_words.isdisjoint(tokens) and (alone := self._by_itself(heard.rest)):
+            return alone
+        if heard.doubtful is not None:
+            return Match(Meaning.REVIEW, "elsewhere", heard.doubtful.text, heard.doubtful.language)
+        first = self._first(heard.rest)
+        if first in self._weak and _CUT not in tokens:
             return Match(Meaning.REVIEW, "elsewhere", first, self._weak[first])
         return Match(Meaning.NONE)
 
+    def _stopped(self, own: str, rest: str, tokens: list[str], found: str) -> Match:
+        """A STOP word is in the text: where does it stand?"""
+        meaning, rule, word = Meaning.REVIEW, "elsewhere", found
+        if first := self._strong.find(self._first(rest)):
+            meaning, rule, word = Meaning.STOP, "first-word", first
+        elif len(tokens) <= FEW_WORDS and _CUT not in tokens:
+            meaning, rule = Meaning.STOP, "few-words"
+        elif lone := self._own_sentence(own):
+            meaning, rule, word = Meaning.STOP, "own-sentence", lone
+        return Match(meaning, rule, word, self._strong_language[word])
 
-def _phrases(lists: Sequence[WordList], pick: Callable[[WordList], Iterable[str]]) -> _Phrases:
-    return _Phrases((phrase, entry.language) for entry in lists for phrase in pick(entry))
+    def _own_sentence(self, own: str) -> str:
+        """A sentence with a number in it is no such one: "STOP 36180" may be our own mention, sent back."""
+        for clause in _CLAUSES.split(own):
+            words = self._phrases.hear(normalise(clause)).rest
+            bare = self._fillers.sub(" ", words).split()
+            if len(bare) == 1 and (word := self._strong.find(bare[0])) and not _DIGIT.search(words):
+                return word
+        return ""
+
+    def _first(self, rest: str) -> str:
+        """The first word after greetings and courtesies; if there is nothing else, the first one."""
+        courtesies = self._leading.match(rest)
+        return ((rest[courtesies.end() :] if courtesies else rest) or rest).partition(" ")[0]
+
+    def _by_itself(self, rest: str) -> Match | None:
+        bare = " ".join(self._fillers.sub(" ", rest).split())
+        word = bare if bare in self._alone else rest
+        if word in self._alone:
+            meaning, language = self._alone[word]
+            return Match(meaning, "alone", word, language)
+        first, _, second = rest.partition(" ")
+        if first in self._contact and " " not in second:
+            return Match(Meaning.CONTACT, "alone", first, self._contact[first])
+        return None

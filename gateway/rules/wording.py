@@ -28,7 +28,7 @@ def moment(at_ms: int, zone: tzinfo) -> str:
 
 
 def span(since: int, until: int, place: Place) -> str:
-    """ "from Sat 21 Nov 2026 20:30 to Mon 23 Nov 2026 08:00 (Europe/Paris)"; the first of several zones tells the time."""
+    """From when to when, by the clock of the first zone: "from Sat 21 Nov 2026 20:30 to … (Europe/Paris)"."""
     zone, name = place.zones[0], place.tz_names[0]
     also = f", as for {' and '.join(place.tz_names[1:])}" if len(place.tz_names) > 1 else ""
     return f"from {moment(since, zone)} to {moment(until, zone)} ({name}{also})"
@@ -53,7 +53,7 @@ def days_closed(since: int, until: int, place: Place, profile: Profile, regions:
 
 
 def describe_profile(profile: Profile, place: Place) -> str:
-    """ "Mon–Sat 08:00–20:30, not on public holidays, in the recipient's time"."""
+    """The windows: "Mon–Sat 08:00–20:30, not on public holidays, in the recipient's time"."""
     windows = "; ".join(map(_window, profile.windows))
     holidays = ", not on public holidays" if profile.on_holiday == "closed" else ""
     zones = ", in all its time zones" if len(place.tz_names) > 1 else ", in the recipient's time"

@@ -20,7 +20,9 @@ class Place:
 
     __slots__ = ("calendar", "country", "name", "optional_regions", "prefix", "regions", "tz_names", "zones")
 
-    def __init__(self, country: Country, zone: Zone, calendar: HolidayCalendar, zones: tuple[tzinfo, ...]) -> None:
+    def __init__(
+        self, country: Country, zone: Zone, calendar: HolidayCalendar, zones: tuple[tzinfo, ...]
+    ) -> None:
         self.country = country
         self.name = zone.name
         self.prefix = "+" + zone.prefix

@@ -49,8 +49,15 @@ class Housekeeping:
         """The bearers from which receipts are outstanding, also those that are gone from the configuration."""
         return {self._store.name(row[0]) for row in await self._store.query(_AWAITED)}
 
-    async def wipe_texts(self, upto: int) -> None:
+    async def wipe_texts(self, upto: int, otp_upto: int) -> None:
+        """Texts of ended messages and of replies; orphans, which hold the network's copy. OTPs have their own time.
+
+        What is older and still waits is wiped when it ends.
+        """
+        self._store.wipe_before = upto
+        await self._in_slices(rows.WIPE_OTP_TEXTS, max(upto, otp_upto), "otp_texts_wiped_to")
         await self._in_slices(rows.WIPE_TEXTS, upto, "texts_wiped_to")
+        await self._store.write_many([(rows.WIPE_MO_TEXTS, [(upto,)]), (rows.DELETE_ORPHANS, [(upto,)])])
         self._store.wiped = True
 
     async def drop_messages(self, upto: int) -> None:

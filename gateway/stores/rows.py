@@ -59,7 +59,10 @@ MESSAGE_COLUMNS = (
     REROUTE,
     EMPTY_REFERENCE_0,
     EMPTY_REFERENCE_1,
-) = range(33)
+    WIPE_OTP_TEXTS,
+    WIPE_MO_TEXTS,
+    DELETE_ORPHANS,
+) = range(36)
 
 STATEMENTS = (
     f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 27)})",
@@ -116,6 +119,12 @@ STATEMENTS = (
     "UPDATE message SET route=? WHERE id=?",
     "DELETE FROM reference_0 WHERE id<=?",
     "DELETE FROM reference_1 WHERE id<=?",
+    (
+        "UPDATE message SET payload=NULL WHERE id BETWEEN ? AND ? AND payload IS NOT NULL AND kind=0"
+        " AND state IN (2, 3, 4, 5, 7, 8)"
+    ),
+    "UPDATE mo SET payload=NULL WHERE id<? AND payload IS NOT NULL",
+    "DELETE FROM orphan WHERE id<?",
 )
 
 GUARDED = frozenset({TAKE_MESSAGE, ACCEPT_MESSAGE, UPDATE_MESSAGE, END_MESSAGE})

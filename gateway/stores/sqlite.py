@@ -52,6 +52,7 @@ class SqliteStore(Reader):
         self._newest = self.last_id()
         self._serial = 0
         self.wiped = False
+        self.wipe_before = 0  # what is older has lost its text, or loses it when it ends
         self._aio: aiosqlite.Connection | None = None
         self._aio_lock = asyncio.Lock()
 
@@ -124,7 +125,7 @@ class SqliteStore(Reader):
                 moved.append(m.id)
                 if cause in _TRIED:  # the row will tell of the next try: the one that failed becomes history
                     history.append(rows.try_row(m, number(m.bearer) if m.bearer else 0))
-            elif m.kind in self._wipe and state in FINAL and m.payload:
+            elif (m.kind in self._wipe or m.id < self.wipe_before) and state in FINAL and m.payload:
                 wipe.append((m.id,))
         for statement, batch in updates.items():
             unit.add(statement, batch)

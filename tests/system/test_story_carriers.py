@@ -24,11 +24,11 @@ async def test_throttling_burns_no_try_and_keeps_the_order(world):
     slow = {"orange": {"rate": 100, "retry": {"tries": 1}, "link": {"window": 1}}}
     async with world({"orange": {"throttle_every": 20}}, bearers=slow) as w:
         shop = await w.application()
-        tickets = shop.submit_many(NUMBERS[:60])
+        tickets = shop.submit_many(NUMBERS[:30])
         await shop.answered(*tickets)
-        await settled(lambda: len(shop.verdicts()) == 60, 20.0, lambda: len(shop.verdicts()))
-        assert w.carrier.counts["refused"] >= 3
-        assert [sent.destination for sent in w.sent()] == NUMBERS[:60]
+        await settled(lambda: len(shop.verdicts()) == 30, 20.0, lambda: len(shop.verdicts()))
+        assert w.carrier.counts["refused"] >= 1
+        assert [sent.destination for sent in w.sent()] == NUMBERS[:30]
         assert set(map(tuple, shop.verdicts().values())) == {("DELIVRD",)}
 
 
