@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Rows a second through SqliteStore, each batch durable, as a share of the same statements through bare sqlite3.
+"""Rows a second through SqliteStore, each batch durable, as a share of bare sqlite3 with every column.
 
 A message's whole way: admitted, accepted, delivered with the note that it owes, the note forgotten. The bare
-one has its rows ready made, no futures, no thread: executemany and COMMIT, with the same pragmas.
+one has its rows ready made, no futures, no thread: executemany and COMMIT, with the same pragmas, and always
+the general statement; where the store knows a shorter one for the shape of a row, its share passes 1.
 """
 
 from __future__ import annotations

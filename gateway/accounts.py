@@ -78,6 +78,7 @@ class Account:
         "rate",
         "removed",
         "require_consent",
+        "response_tlvs",
         "secret",
         "secret_hash",
         "senders",
@@ -113,6 +114,7 @@ class Account:
         self.stop_number = settings.stop_number or ""
         self.default_alphabet: str = settings.default_alphabet
         self.smart_encoding = settings.smart_encoding
+        self.response_tlvs: str = settings.response_tlvs
         self.max_segments = settings.max_segments
         self.long_mo: str = settings.long_mo
         self.brand = settings.brand

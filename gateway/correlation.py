@@ -13,7 +13,7 @@ from gateway.model import Message
 
 __all__ = ["Correlation"]
 
-GENERATION = 25_000
+GENERATION = 40_000
 
 Found = tuple[Message, int]
 """A message and the index of its part; -1 when it has one segment."""

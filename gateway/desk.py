@@ -35,9 +35,12 @@ class Desk:
 
         One whose taking is being written is looked up only when that is durable: its row would say QUEUED.
         """
-        if self._store.moving(ids):
-            await self._store.flush()
-        stored = await self._store.get([i for i in ids if self._standing(i) is None])
+        while True:
+            if self._store.moving(ids):
+                await self._store.flush()
+            stored = await self._store.get([i for i in ids if self._standing(i) is None])
+            if not self._store.moving(ids):
+                break
         found: dict[int, Message] = {}
         for message_id in ids:
             message = self._standing(message_id) or stored.get(message_id)

@@ -141,5 +141,7 @@ def without_concat(udh: bytes) -> bytes:
     header = parse_udh(udh)
     if header is None or header.concat is None:
         return udh
-    kept = b"".join(b"%c%c%b" % (name, len(data), data) for name, data in header.elements if name not in (0, 8))
+    kept = b"".join(
+        b"%c%c%b" % (name, len(data), data) for name, data in header.elements if name not in (0, 8)
+    )
     return b"%c%b" % (len(kept), kept) if kept else b""

@@ -29,6 +29,9 @@ Early = Callable[[str, str, Message, int, list[Change]], None]
 HeardOf = Callable[[str, str, int], Sequence[tuple[str, str]]]
 """Receipts.heard_of: (carrier's id, key) of unmatched receipts from a bearer for a number since a time."""
 
+NO_ID = "?"
+"""Written where a carrier accepted and gave no id: no receipt can be matched, and its wait must end by time."""
+
 UNSENT, SLOW_DOWN, RETRY, NEXT_ROUTE, DOUBT, GIVE_UP = range(1, 7)
 _RANK = {
     Remedy.SLOW_DOWN: SLOW_DOWN,
@@ -134,7 +137,7 @@ class Outcomes:
             self._correlation.add(road.name, outcome.key, m, segment.part)
         if segment.part < 0:
             if m.state is State.INFLIGHT:
-                m.carrier_id = outcome.carrier_id
+                m.carrier_id = outcome.carrier_id or NO_ID
                 m.sent_at = now_ms
                 m.error = m.reason = ""
                 changes.append(m.advance(Cause.ACCEPT))

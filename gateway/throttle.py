@@ -15,6 +15,9 @@ __all__ = ["Adaptive", "Backoff", "SlidingSecond", "Throttle"]
 TOLERANCE = 0.05
 """How much lateness may be caught up, in seconds: covers a 5 ms tick and a stalled loop."""
 
+FIRST_PAUSE = 0.25
+"""Seconds that a bearer rests after a first complaint."""
+
 MARGIN = 0.0005
 """Hand-over takes a moment: two readings of one clock around it must still be a second apart."""
 
@@ -86,6 +89,7 @@ class Throttle:
     def adopt(self, other: Throttle) -> None:
         """Take over another's rate and reserve (a reload); what was sent in the last second still counts."""
         self._reserve = other._reserve
+        self._tat = -math.inf  # a slow rate's pace may lie minutes ahead
         self.set_rate(other.rate)
 
     def free(self, now: float, rank: int = 0) -> int:
@@ -110,8 +114,9 @@ class Throttle:
 class Adaptive:
     """A carrier's throttling answers, heard: pause the bearer, lower the rate, creep up again.
 
-    A first complaint pauses for 1 s and keeps four fifths of the rate; each one that follows soon doubles the
-    pause (at most 60 s) and halves the rate. Then 5 % of the contracted rate comes back each second.
+    A lone complaint, which a busy SMSC makes now and then, costs a quarter of a second and 5 % of the rate; each one
+    that follows within a second or two doubles the pause (at most 60 s) and keeps 70 %. Then 5 % of the contracted
+    rate comes back each second.
     No try is counted against a message for any of it.
     """
 
@@ -128,9 +133,9 @@ class Adaptive:
         """ESME_RTHROTTLED or RMSGQFUL came; returns the seconds to pause. Complaints in a pause count once."""
         if now < self.paused_until:
             return self.paused_until - now
-        again = self._pause > 0 and now < self.paused_until + 2 * self._pause
-        self._pause = min(60.0, self._pause * 2) if again else 1.0
-        self.rate = max(self._full * 0.05, self.rate * (0.5 if again else 0.8))
+        again = self._pause > 0 and now < self.paused_until + max(1.0, 2 * self._pause)
+        self._pause = min(60.0, self._pause * 2) if again else FIRST_PAUSE
+        self.rate = max(self._full * 0.05, self.rate * (0.7 if again else 0.95))
         self.paused_until = self._changed_at = now + self._pause
         return self._pause
 

@@ -1,9 +1,9 @@
 """A gateway's core without sockets: real store, real queue, scripted bearers and a clock that stands still.
 
-    async with core(tmp_path, bearers=("a", "b"), tiers=[["a"], ["b"]]) as gw:
-        answers = await gw.submit(gw.sms("+33612345678"))
-        gw.a.accept()                       # answers all that the bearer was given
-        await gw.settled()
+async with core(tmp_path, bearers=("a", "b"), tiers=[["a"], ["b"]]) as gw:
+    answers = await gw.submit(gw.sms("+33612345678"))
+    gw.a.accept()                       # answers all that the bearer was given
+    await gw.settled()
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from drivers.bearer import (
     MessageState,
     Receipt,
     Refused,
-    Remedy,
     Unsent,
 )
 from drivers.sms.split import segment_count

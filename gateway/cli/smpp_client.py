@@ -40,6 +40,15 @@ class BindRefused(Exception):
         self.status = status
 
 
+class _Client(Client):  # type: ignore[misc]  # smpplib has no types
+    """Binds as SMPP 5.0, since only such a bind is told in words why it was refused; smpplib always says 3.4."""
+
+    def send_pdu(self, p: Any) -> Any:
+        if hasattr(p, "interface_version"):
+            p.interface_version = 0x50
+        return super().send_pdu(p)
+
+
 class Outgoing:
     """One submit_sm. id: "" until accepted; status: None until answered; stat: "" until its receipt came."""
 
@@ -79,7 +88,7 @@ class SmppClient:
         logging.getLogger("smpplib.command").setLevel(logging.CRITICAL + 1)  # our vendor TLVs are no news
         _teach_refusals()
         self._timeout = timeout
-        self._client = Client(
+        self._client = _Client(
             host,
             port,
             timeout=timeout,

@@ -239,6 +239,7 @@ class AccountSettings:
     senders: tuple[Sender, ...] = ()
     stop_number: Annotated[str, Matches(r"[0-9]{3,8}", "a short code, 3 to 8 digits")] | None = None
     default_alphabet: Alphabet = "gsm7"
+    response_tlvs: Literal["auto", "always", "never"] = "auto"
     smart_encoding: bool = False
     max_segments: Annotated[int, Between(1, 255)] = 6
     long_mo: Literal["payload", "parts"] = "payload"

@@ -219,7 +219,7 @@ class Application:
             self._listener.turned_away(self.name, answer)
         message_id = b"%d" % answer.message_id if answer.status == 0 else None
         raw = response(pdu.command_id, answer.status, pdu.sequence_number, message_id)
-        if not transport.session.may_send_tlvs:
+        if not self._explains(pdu.command_id):
             return raw
         tlvs = b""
         if answer.deferred:
@@ -230,6 +230,18 @@ class Application:
             # with an error only the header is due (§4.4.2); where a TLV follows, the empty id keeps its place
             raw += b"\0" if pdu.command_id in _MESSAGE_ID_RESPONSES else b""
         return _with_length(raw + tlvs)
+
+    def _explains(self, command_id: int) -> bool:
+        """Whether a response may carry TLVs. By SMPP 3.4 §4.4.2 a submit_sm_resp has none, and clients that read
+        it so (smpplib) fail on one; data_sm_resp may (§4.7.2), and 5.0 lets all. An account can say otherwise."""
+        account, transport = self._account, self.transport
+        assert account is not None
+        assert transport is not None
+        session = transport.session
+        if account.response_tlvs != "auto":
+            return account.response_tlvs == "always" and session.may_send_tlvs
+        version = session.peer_version or 0
+        return version >= 0x50 or (session.may_send_tlvs and command_id == Command.DATA_SM)
 
     # ── rare requests ────────────────────────────────────────────────────────────────────────────────────
     async def _answer_rare(self) -> None:

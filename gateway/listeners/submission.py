@@ -8,7 +8,7 @@ show it again (echo).
 from __future__ import annotations
 
 from drivers.smpp import times
-from drivers.smpp.pdu import CommandStatus, Sm, Tag
+from drivers.smpp.pdu import Command, CommandStatus, Sm, Tag
 from drivers.sms import address
 from drivers.sms.address import AddressError
 from drivers.sms.alphabet import Alphabet, alphabet_of, decode, fit, smart_encoding
@@ -29,6 +29,8 @@ SERVICE_TYPES = {
 
 _LIMITS = ((Tag.CLIENT_REFERENCE, 64), (Tag.CAMPAIGN_TAG, 64), (Tag.CONSENT_REFERENCE, 128))
 _UDHI = 0x40
+_IA5 = b"\t\n\f\r" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+"""What stands in a text of data_coding 1; beyond ASCII it is read as Latin-1."""
 S = CommandStatus
 
 
@@ -77,6 +79,14 @@ class Submissions:
         if pdu.tlvs:
             self._read_tlvs(pdu, message)
         if udh:
+            if not _fits(udh, data_coding, payload) and not pdu.esm_class & _UDHI:
+                # From sar TLVs, by an application that has left room for an 8-bit reference only.
+                udh = message.udh = _narrow(udh)
+            if not _fits(udh, data_coding, payload):
+                raise Refused(
+                    S.ESME_RINVMSGLEN,
+                    f"header and text take more than one segment ({len(udh)} and {len(payload)} octets)",
+                )
             message.group = group_of(message)
         if pdu.replace_if_present_flag == 1:
             raise Refused(S.ESME_RINVREPFLAG, "replace_if_present_flag is not supported: use replace_sm")
@@ -134,6 +144,10 @@ class Submissions:
                 S.ESME_RINVMSGLEN,
                 "short_message and message_payload are both there: send one (SMPP 3.4 §4.4.1)",
             )
+        if pdu.command_id == Command.DATA_SM and Tag.MESSAGE_PAYLOAD not in pdu.tlvs:
+            raise Refused(
+                S.ESME_RMISSINGOPTPARAM, "data_sm has its text in message_payload (SMPP 3.4 §4.7.1)"
+            )
         octets = pdu.short_message or pdu.user_data()
         udh = b""
         if pdu.esm_class & _UDHI:
@@ -152,7 +166,11 @@ class Submissions:
             return data_coding, udh, octets
         if alphabet is Alphabet.GSM7 and data_coding != 0:
             return data_coding, udh, octets  # a message class or a waiting indication travels with the coding
-        text = decode(octets, data_coding, account.default_alphabet)
+        if data_coding == 1 and octets.translate(None, _IA5):
+            # node-smpp writes GSM 03.38 under this coding, and no IA5 text holds such octets.
+            text = decode(octets, 0)
+        else:
+            text = decode(octets, data_coding, account.default_alphabet)
         if account.smart_encoding:
             text = smart_encoding(text)
         coding, payload = fit(text)
@@ -198,6 +216,18 @@ def _from_sar(tlvs: dict[int, bytes]) -> bytes:
     if len(reference) != 2 or len(total) != 1 or len(sequence) != 1 or not 1 <= sequence[0] <= total[0]:
         return b""
     return concat_header(int.from_bytes(reference, "big"), total[0], sequence[0], wide=True)
+
+
+def _narrow(udh: bytes) -> bytes:
+    concat = concat_of(udh)
+    return concat_header(concat.reference, concat.total, concat.sequence) if concat is not None else udh
+
+
+def _fits(udh: bytes, data_coding: int, payload: bytes) -> bool:
+    """Whether a part that the application has made is no longer than a segment (TS 23.040 §9.2.3.24.1)."""
+    if alphabet_of(data_coding) is Alphabet.GSM7:
+        return -(-len(udh) * 8 // 7) + len(payload) <= 160
+    return len(udh) + len(payload) <= 140
 
 
 def group_of(message: Message) -> str:

@@ -11,7 +11,7 @@ from string import Formatter
 
 from gateway.rules.country import Country, HolidayDay, Profile, WordList
 from gateway.rules.hours import NeverOpenError, Timeline
-from gateway.rules.stopwords import normalise
+from gateway.rules.letters import normalise
 from gateway.rules.zones import Places
 from gateway.settings import Fault, KeyPath
 

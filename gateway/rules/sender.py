@@ -24,5 +24,5 @@ class SenderRule:
         if account.may_send_from(message.source):
             return None
         allowed = ", ".join(sorted(account.senders or ())) or "none is configured"
-        reason = f"sender {message.source or '(empty)'} is not one of {account.name}'s ({allowed})"
+        reason = f"{message.source or 'an empty address'} is not one of {account.name}'s ({allowed})"
         return Verdict(self.name, Action.REFUSE, reason, answers.BAD_SOURCE)

@@ -8,13 +8,13 @@ counts only when it stands alone. Match on the whole text where it is there, els
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from gateway.rules.country import WordList
+from gateway.rules.letters import normalise
 
-__all__ = ["Match", "Meaning", "Vocabulary", "normalise"]
+__all__ = ["Match", "Meaning", "Vocabulary"]
 
 FEW_WORDS = 4
 """A text of so few words that has a STOP word among them is a STOP: "Merci stop"."""
@@ -53,26 +53,9 @@ class Match:
         return f'{self.rule} "{self.word}" ({self.language})' if self.rule else ""
 
 
-# ── the letters ─────────────────────────────────────────────────────────────────────────────────────────
-# Letters of other scripts that look like ours, and letters in frames that NFKD leaves alone.
-_LOOKALIKES = {
-    "a": "аαᴀ", "c": "сϲᴄ", "e": "еεᴇ", "h": "н", "i": "іι", "j": "ј", "k": "кκ", "m": "м", "o": "оοᴏꓳ",
-    "p": "рρпᴘꓑ", "r": "ʀ", "s": "ѕσꜱꓢ", "t": "тτᴛꓔ", "x": "хχ", "y": "у",
-}  # fmt: skip
-_FRAMED = {
-    first + letter: chr(ord("a") + letter)
-    for first in (0x1F150, 0x1F170, 0x1F1E6)  # circled and squared white on black, regional indicators
-    for letter in range(26)
-}
-_PLAIN = {ord(letter): plain for plain, letters in _LOOKALIKES.items() for letter in letters}
-_LETTERS = {**_PLAIN, **_FRAMED, ord("œ"): "oe", ord("æ"): "ae", ord("ø"): "o", ord("ł"): "l"}
 _LEET = str.maketrans("013457", "oieast")
-_UNSEEN = {"Mn", "Me", "Cf"}
-"""Combining marks, and format characters: zero-width spaces, joiners, soft hyphens, direction marks."""
-_GAPS = re.compile(r"[\W_]+")
 _CLAUSES = re.compile(r"[.!?;:,\n\r…()\[\]\"«»/|]+|\s[-–—]+\s")
 _QUOTED = re.compile(r"^[ \t]*>[^\n]*\n?", re.MULTILINE)
-_SPELT = re.compile(r"(?<!\w)\w(?: \w){3,}(?!\w)")
 _RUNS = re.compile(r"(.)\1+")
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"[0-9]")
@@ -81,23 +64,13 @@ _CUT = "\x00"
 _MIXED = re.compile(r"(?=.*[a-z])(?=.*[0-9])")
 
 
-def normalise(text: str) -> str:
-    """Lower case without accents, one blank between words; what can't be seen is gone, what is spelt is joined."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-        text = "".join(char for char in text if unicodedata.category(char) not in _UNSEEN)
-        text = text.casefold().translate(_LETTERS)
-    text = _GAPS.sub(" ", text.lower()).strip()
-    return _SPELT.sub(lambda spelt: spelt[0].replace(" ", ""), text)
-
-
 def _squeeze(word: str) -> str:
     return _RUNS.sub(r"\1", word)
 
 
-def _less_one(word: str) -> set[str]:
+def _less_one(word: str) -> list[str]:
     """The word and what is left of it when one letter goes: two words that share one are a slip apart."""
-    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
+    return [word, *(word[:at] + word[at + 1 :] for at in range(len(word)))]
 
 
 # ── the lists, compiled ─────────────────────────────────────────────────────────────────────────────────
@@ -177,26 +150,27 @@ class _Phrases:
 class _Words:
     """Single words with their slips: whole, with repeated letters, with stuck-on words, with one wrong letter."""
 
-    def __init__(self, words: dict[str, str], glue: Iterable[str], known: Iterable[str]) -> None:
-        self._words = words
-        self._known = frozenset(known)
+    def __init__(self, words: Iterable[str], slips: Iterable[str], glue: Iterable[str]) -> None:
+        words = tuple(words)
+        self._words = frozenset((*words, *slips))
         self._squeezed: dict[str, str] = {}
         self._near: dict[str, str] = {}
-        for word in words:
+        for word in (*words, *slips):
             if len(word) >= FEW_WORDS:
                 self._squeezed.setdefault(_squeeze(word), word)
+        for word in words:
             if len(word) >= _LONG_WORD:
                 self._near |= dict.fromkeys(_less_one(word), word)
-        stuck = _either([*glue, *known])
+        stuck = _either(glue)
         said = _either(word for word in words if FEW_WORDS <= len(word) < _LONG_WORD)
         self._within = re.compile(said)
-        self._glued = re.compile(rf"(?:{stuck}|[0-9])*({said})(?:{stuck}|[0-9])*")
+        self._glued = re.compile(rf"(?:{stuck}|[0-9])*({said})(?:{stuck}|[0-9])*[a-z]?")
 
     def find(self, token: str) -> str:
         """The word that a token is or was meant to be, or ""."""
         if token in self._words:
             return token
-        if token in self._known or len(token) < FEW_WORDS:
+        if len(token) < FEW_WORDS:
             return ""
         if squeezed := self._squeezed.get(_squeeze(token)):
             return squeezed
@@ -229,20 +203,22 @@ class Vocabulary:
     """The word lists of a country's languages, compiled once. The first language wins where two have a word."""
 
     def __init__(self, lists: Sequence[WordList]) -> None:
-        self._strong_language = _single(lists, lambda entry: (*entry.stop.words, *entry.stop.slips))
+        words = _single(lists, lambda entry: entry.stop.words)
+        slips = _single(lists, lambda entry: entry.stop.slips)
+        self._strong_language = slips | words
+        self._strong = _Words(words, slips, _single(lists, lambda entry: entry.stop.glue))
         self._weak = _single(lists, lambda entry: entry.stop.weak)
         self._contact = _single(lists, lambda entry: entry.contact)
         self._alone: dict[str, tuple[Meaning, str]] = {}
-        for meaning, words in (
+        for meaning, alone in (
             (Meaning.STOP, self._weak),
             (Meaning.CONTACT, self._contact),
             (Meaning.START, _single(lists, lambda entry: entry.start)),
             (Meaning.HELP, _single(lists, lambda entry: entry.help)),
         ):
-            for word, language in words.items():
+            for word, language in alone.items():
                 self._alone.setdefault(word, (meaning, language))
         self._alone_words = frozenset(word for entry in self._alone for word in entry.split())
-        self._strong = _Words(self._strong_language, _single(lists, lambda entry: entry.stop.glue), ())
         self._phrases = _Phrases(lists)
         said = f" {normalise(lists[0].stop.words[0])} "
         self._signs = {ord(sign): said for entry in lists for sign in entry.stop.signs}

@@ -25,7 +25,7 @@ __all__ = [
     "schema_of",
 ]
 
-BUSY_MS = 5_000
+BUSY_MS = 500
 """How long a statement waits while somebody else (an operator's sqlite3) writes."""
 
 APPLICATION_ID = 0x43485050  # "CHPP": file(1) and we ourselves recognise the file

@@ -1,4 +1,4 @@
-"""The reading half of the embedded store: short synchronous look-ups, points and ranges one page away.
+"""The reading half of the embedded store: short synchronous look-ups, and the long ones of reports (aiosqlite).
 
 Reads see what is durable, less what is under way: a row of the backlog that was written but not yet announced
 to whoever wrote it, or that is about to leave, and notes that were answered. Otherwise a message could be read
@@ -7,10 +7,13 @@ here while somebody else has it in hand, and would be sent twice.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import aiosqlite
 
 from gateway.lifecycle import WAITING
 from gateway.model import Message, Mo, Note, Part
@@ -59,6 +62,8 @@ class Reader:
         self.path = path
         self._reader = files.open_reader(path)
         self._names = Names(db)
+        self._aio: aiosqlite.Connection | None = None
+        self._aio_lock = asyncio.Lock()
         self._moving: dict[int, int] = {}
         self._answered: set[int] = set()
 
@@ -166,6 +171,28 @@ class Reader:
 
     def name(self, number: int) -> str:
         return self._names.text(number)
+
+    # ── look-ups and reports ─────────────────────────────────────────────────────────────────────────────
+    async def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        async with self._aio_lock:
+            if self._aio is None:
+                self._aio = await aiosqlite.connect(files.read_only(self.path), uri=True)
+                await self._aio.execute("PRAGMA query_only=ON")
+            async with self._aio.execute(sql, arguments) as cursor:
+                return [tuple(row) for row in await cursor.fetchall()]
+
+    async def get(self, ids: Sequence[int]) -> dict[int, Message]:
+        found: dict[int, Message] = {}
+        for start in range(0, len(ids), 500):
+            chunk = ids[start : start + 500]
+            marks = ",".join("?" * len(chunk))
+            for row in await self.query(
+                f"SELECT {MESSAGE_COLUMNS} FROM message WHERE id IN ({marks})", chunk
+            ):
+                message = self._message(row)
+                self._load_parts(message)
+                found[message.id] = message
+        return found
 
     # ── rows into nouns ──────────────────────────────────────────────────────────────────────────────────
     def _flow(self, key: FlowKey) -> tuple[int, int, int, int, str]:

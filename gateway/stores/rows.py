@@ -68,7 +68,7 @@ STATEMENTS = (
     f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 27)})",
     (
         "INSERT INTO message (id, state, account, kind, priority, source, destination, data_coding, payload, parts,"
-        " registered, expires, route, due, bearer, tries) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " registered, expires, route, due, bearer, tries, echo) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "UPDATE message SET state=?, bearer=?, tries=? WHERE id=? AND state=?",
     "UPDATE message SET state=?, carrier_id=?, sent_at=? WHERE id=? AND state=?",
@@ -137,7 +137,7 @@ WHOLE = -1
 def is_plain(m: Message) -> bool:
     """Whether INSERT_PLAIN holds all that a new message has."""
     return not (
-        m.tag or m.reference or m.udh or m.echo or m.group or m.reason or m.error or m.done_at
+        m.tag or m.reference or m.udh or m.group or m.reason or m.error or m.done_at
         or m.user_reference >= 0
     )  # fmt: skip
 
@@ -146,7 +146,7 @@ def plain_row(m: Message, account: int, route: int, bearer: int) -> Row:
     """The row of a new message of which is_plain holds; bearer 0: none yet."""
     return (
         m.id, int(m.state), account, int(m.kind), m.priority, m.source, m.destination, m.data_coding, m.payload,
-        m.parts, m.registered, m.expires, route, m.due, bearer, m.tries,
+        m.parts, m.registered, m.expires, route, m.due, bearer, m.tries, m.echo,
     )  # fmt: skip
 
 

@@ -12,9 +12,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import aiosqlite
 
 from gateway.lifecycle import FINAL, WAITING, Cause, State, advance
 from gateway.model import Change, Message, Mo, Note
@@ -53,8 +50,6 @@ class SqliteStore(Reader):
         self._serial = 0
         self.wiped = False
         self.wipe_before = 0  # what is older has lost its text, or loses it when it ends
-        self._aio: aiosqlite.Connection | None = None
-        self._aio_lock = asyncio.Lock()
 
     # ── the path of a message ────────────────────────────────────────────────────────────────────────────
     def admit(self, messages: Sequence[Message]) -> asyncio.Future[None]:
@@ -100,10 +95,9 @@ class SqliteStore(Reader):
         history: list[rows.Row] = []
         moved: list[int] = []
         inflight = self._inflight
+        once = len({change[0] for change in changes}) == len(changes)
         for m, before, cause in changes:
-            state = advance(
-                before, cause
-            )  # m.state, unless a later change of this batch is the same message's
+            state = m.state if once else advance(before, cause)  # a receipt may have outrun its response
             statement, row = rows.change_row(m, before, state, cause, number(m.bearer) if m.bearer else 0)
             if statement in updates:
                 updates[statement].append(row)
@@ -285,28 +279,6 @@ class SqliteStore(Reader):
         found = [self._message(row) for row in self._reader.execute(sql, (self._low,))]
         for message in found:
             self._load_parts(message)
-        return found
-
-    # ── look-ups and reports ─────────────────────────────────────────────────────────────────────────────
-    async def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        async with self._aio_lock:
-            if self._aio is None:
-                self._aio = await aiosqlite.connect(files.read_only(self.path), uri=True)
-                await self._aio.execute("PRAGMA query_only=ON")
-            async with self._aio.execute(sql, arguments) as cursor:
-                return [tuple(row) for row in await cursor.fetchall()]
-
-    async def get(self, ids: Sequence[int]) -> dict[int, Message]:
-        found: dict[int, Message] = {}
-        for start in range(0, len(ids), 500):
-            chunk = ids[start : start + 500]
-            marks = ",".join("?" * len(chunk))
-            for row in await self.query(
-                f"SELECT {MESSAGE_COLUMNS} FROM message WHERE id IN ({marks})", chunk
-            ):
-                message = self._message(row)
-                self._load_parts(message)
-                found[message.id] = message
         return found
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────

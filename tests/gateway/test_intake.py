@@ -88,7 +88,9 @@ def test_the_account_s_rate_counts_segments_that_were_taken(tmp_path):
     async def story():
         rules = [Says(Action.REFUSE)]
         async with core(tmp_path, accounts=[account(rate=5.0)], rules=rules) as gw:
-            batch = [gw.sms(kind=Kind.MARKETING)] * 4 + [gw.sms(text=b"a" * 400)] + [gw.sms() for _ in range(3)]
+            batch = (
+                [gw.sms(kind=Kind.MARKETING)] * 4 + [gw.sms(text=b"a" * 400)] + [gw.sms() for _ in range(3)]
+            )
             found = [a.status for a in await gw.submit(*batch)]
             assert found == [answers.FREQUENCY_CAP] * 4 + [0, 0, 0, answers.THROTTLED]
             gw.clock.pass_(1.01)
@@ -161,7 +163,11 @@ def test_a_submission_to_many_has_one_name(tmp_path):
 @pytest.mark.parametrize("second", ["same batch", "other batch", "filed", "restart", "filed and restart"])
 @pytest.mark.parametrize(
     ("change", "status"),
-    [({}, 0), ({"to": "+33699999999"}, answers.REFERENCE_REUSED), ({"text": b"other"}, answers.REFERENCE_REUSED)],
+    [
+        ({}, 0),
+        ({"to": "+33699999999"}, answers.REFERENCE_REUSED),
+        ({"text": b"other"}, answers.REFERENCE_REUSED),
+    ],
 )
 def test_one_reference_is_one_message(tmp_path, second, change, status):
     async def story():

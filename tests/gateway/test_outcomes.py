@@ -109,7 +109,7 @@ def test_slow_down_pauses_keeps_the_order_and_burns_no_try(tmp_path):
             for segment in list(gw.a.given):  # each answer in a chunk of its own
                 gw.a.refuse(Remedy.SLOW_DOWN, 0x58, [segment])
                 await gw.settled()
-            await gw.passes(0.5)
+            await gw.passes(0.2)
             assert len(gw.a.seen) == refused
             assert all(m.tries == 0 for m in messages if m.state is State.QUEUED)
             for _ in range(100):

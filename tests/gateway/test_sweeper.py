@@ -121,7 +121,9 @@ def test_texts_messages_and_attempts_are_forgotten_in_time(tmp_path):
         async with core(tmp_path, keep=keep) as gw:
             otp = gw.sms(text=b"secret-otp", kind=Kind.OTP)
             m = gw.sms(text=b"secret-text" * 30)
-            waits = gw.sms(text=b"secret-late", due=gw.clock.wall_ms() + 8 * DAY, expires=gw.clock.wall_ms() + 9 * DAY)
+            waits = gw.sms(
+                text=b"secret-late", due=gw.clock.wall_ms() + 8 * DAY, expires=gw.clock.wall_ms() + 9 * DAY
+            )
             await gw.submit(otp, m, waits)
             for carrier_id in gw.a.accept():
                 gw.a.receipt(carrier_id)

@@ -132,12 +132,12 @@ def test_a_sliding_second_counts_what_a_list_would(takes):
 
 def test_a_carriers_complaints_slow_us_down_and_time_speeds_us_up():
     adaptive = Adaptive(100.0)
-    assert adaptive.complain(0.0) == 1.0
-    assert (adaptive.rate, adaptive.paused(0.9), adaptive.paused(1.0)) == (80.0, True, False)
-    assert adaptive.complain(0.4) == pytest.approx(0.6)
-    assert adaptive.rate == 80.0  # one storm, one complaint
-    assert adaptive.complain(1.5) == 2.0
-    assert adaptive.rate == 40.0
+    assert adaptive.complain(0.0) == 0.25
+    assert (adaptive.rate, adaptive.paused(0.2), adaptive.paused(0.25)) == (95.0, True, False)
+    assert adaptive.complain(0.1) == pytest.approx(0.15)
+    assert adaptive.rate == 95.0  # one storm, one complaint
+    assert adaptive.complain(0.5) == 0.5
+    assert adaptive.rate == pytest.approx(66.5)
     for _ in range(20):
         adaptive.complain(adaptive.paused_until)
     assert (adaptive.rate, adaptive.complain(adaptive.paused_until)) == (5.0, 60.0)
@@ -151,8 +151,8 @@ def test_a_carriers_complaints_slow_us_down_and_time_speeds_us_up():
         turns += 1
     assert turns == 19
     assert not adaptive.recover(now + 1)
-    assert adaptive.complain(now + 1000) == 1.0  # long ago: a first complaint again
-    assert adaptive.rate == 80.0
+    assert adaptive.complain(now + 1000) == 0.25  # long ago: a first complaint again
+    assert adaptive.rate == 95.0
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))

@@ -26,17 +26,45 @@ def certificates(folder: Path) -> Files:
     files = Files(folder)
     _openssl(
         *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-        *("-keyout", folder / "ca.key", "-out", files.authority, "-days", DAYS, "-subj", f"/CN=tests {folder.name}"),
+        *(
+            "-keyout",
+            folder / "ca.key",
+            "-out",
+            files.authority,
+            "-days",
+            DAYS,
+            "-subj",
+            f"/CN=tests {folder.name}",
+        ),
         *("-addext", "keyUsage=critical,keyCertSign"),
     )
     request, extensions = folder / "localhost.csr", folder / "localhost.ext"
     extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
     _openssl(
-        *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost"),
+        *(
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-subj",
+            "/CN=localhost",
+        ),
         *("-keyout", files.key, "-out", request),
     )
     _openssl(
-        *("x509", "-req", "-in", request, "-CA", files.authority, "-CAkey", folder / "ca.key", "-CAcreateserial"),
+        *(
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            files.authority,
+            "-CAkey",
+            folder / "ca.key",
+            "-CAcreateserial",
+        ),
         *("-days", DAYS, "-extfile", extensions, "-out", files.certificate),
     )
     files.key.chmod(0o600)

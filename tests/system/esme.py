@@ -30,7 +30,9 @@ BINDS = {
 }
 
 
-async def settled(holds: Callable[[], object], timeout: float = 10.0, what: Callable[[], object] = str) -> None:
+async def settled(
+    holds: Callable[[], object], timeout: float = 10.0, what: Callable[[], object] = str
+) -> None:
     """Until holds(); AssertionError with what() after `timeout` seconds."""
     deadline = asyncio.get_running_loop().time() + timeout
     while not holds():
@@ -60,7 +62,9 @@ class Esme:
     """See the module. answer: the command_status of every deliver_sm_resp, None for none at all."""
 
     def __init__(self, window: int = 1000) -> None:
-        self.session = Session(Side.ESME, window=window, enquire_link=0, response_timeout=60.0, bind_timeout=5.0)
+        self.session = Session(
+            Side.ESME, window=window, enquire_link=0, response_timeout=60.0, bind_timeout=5.0
+        )
         self.given: list[Sm] = []
         self.answer: int | None = 0
         self.end = ""
@@ -89,13 +93,21 @@ class Esme:
         return esme
 
     async def bind(
-        self, port: int, mode: str, system_id: str, password: str, tls: SSLContext | None = None, version: int = 0x34
+        self,
+        port: int,
+        mode: str,
+        system_id: str,
+        password: str,
+        tls: SSLContext | None = None,
+        version: int = 0x34,
     ) -> None:
         await connect("localhost" if tls else "127.0.0.1", port, self.session, self, tls)
         body = bind_body(system_id.encode(), password.encode(), b"", version)
         self.session.bind(BINDS[mode], body, self.now())
         self.flush()
-        await settled(lambda: self.session.bind_status is not None or self.end, what=lambda: "no bind response")
+        await settled(
+            lambda: self.session.bind_status is not None or self.end, what=lambda: "no bind response"
+        )
 
     @property
     def bind_status(self) -> int | None:

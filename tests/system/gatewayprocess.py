@@ -73,7 +73,9 @@ class GatewayProcess:
             return self._child.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"it did not end within {timeout} s; its log:\n{self.said()[-3000:]}") from None
+            raise AssertionError(
+                f"it did not end within {timeout} s; its log:\n{self.said()[-3000:]}"
+            ) from None
 
     @property
     def running(self) -> bool:

@@ -18,7 +18,9 @@ EMOJI = "Votre colis est arrivé 📦 retrait sous 10 jours, à bientôt 😀. "
 async def test_a_message_goes_out_and_its_receipt_comes_home(world):
     async with world() as w:
         shop = await w.application()
-        ticket = shop.submit("+33612345678", "Bonjour à vous [€]", tlvs=tlv(Tag.USER_MESSAGE_REFERENCE, b"\1\2"))
+        ticket = shop.submit(
+            "+33612345678", "Bonjour à vous [€]", tlvs=tlv(Tag.USER_MESSAGE_REFERENCE, b"\1\2")
+        )
         assert await shop.answered(ticket) == [0]
         assert ticket.id.isdigit() and len(ticket.id) <= 19
         (sent,) = await w.carried(1)
@@ -223,7 +225,12 @@ async def test_what_waits_can_be_asked_for_rewritten_and_cancelled(world):
         await w.start_carrier("orange")
         await shop.told(first, "DELIVRD")
         assert [sent.text for sent in w.sent()] == ["Changed"]
-        late = [shop.cancel(first.id), shop.replace(first.id, b"Too late"), shop.cancel("17"), shop.query("17")]
+        late = [
+            shop.cancel(first.id),
+            shop.replace(first.id, b"Too late"),
+            shop.cancel("17"),
+            shop.query("17"),
+        ]
         assert await shop.answered(*late) == [0x11, 0x13, 0x0C, 0x67]
         asked = shop.query(first.id)
         await shop.answered(asked)

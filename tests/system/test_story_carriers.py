@@ -310,11 +310,13 @@ async def test_parts_of_the_application_s_own_splitting_keep_their_header(world)
     async with world() as w:
         shop = await w.application()
         tickets = [
-            shop.submit("+33612345678", b"\5\0\3\x2a\2%cpart %c" % (n, 48 + n), esm_class=0x40) for n in (1, 2)
+            shop.submit("+33612345678", b"\5\0\3\x2a\2%cpart %c" % (n, 48 + n), esm_class=0x40)
+            for n in (1, 2)
         ]
         sar = tlv(Tag.SAR_MSG_REF_NUM, b"\0\7") + tlv(Tag.SAR_TOTAL_SEGMENTS, b"\2")
         tickets += [
-            shop.submit("+33611111111", "sar %d" % n, tlvs=sar + tlv(Tag.SAR_SEGMENT_SEQNUM, bytes([n]))) for n in (1, 2)
+            shop.submit("+33611111111", "sar %d" % n, tlvs=sar + tlv(Tag.SAR_SEGMENT_SEQNUM, bytes([n])))
+            for n in (1, 2)
         ]
         await settled(lambda: len(shop.verdicts()) == 4)
         assert shop.verdicts() == {ticket.id: ["DELIVRD"] for ticket in tickets}
@@ -327,8 +329,12 @@ def test_tls_on_both_sides(tmp_path):
 
     async def scene(world):
         w = world(
-            listeners={"smpp": {"tls_certificate_file": str(files.certificate), "tls_key_file": str(files.key)}},
-            bearers={"orange": {"link": {"host": "localhost", "tls": True, "tls_ca_file": str(files.authority)}}},
+            listeners={
+                "smpp": {"tls_certificate_file": str(files.certificate), "tls_key_file": str(files.key)}
+            },
+            bearers={
+                "orange": {"link": {"host": "localhost", "tls": True, "tls_ca_file": str(files.authority)}}
+            },
         )
         w.tls = server_context(files)
         async with w:

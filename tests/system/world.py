@@ -129,7 +129,9 @@ class World:
 
     async def carried(self, count: int, name: str = "", timeout: float = 10.0) -> list[Submitted]:
         """What a carrier has accepted, once it is so much."""
-        await settled(lambda: len(self.sent(name)) >= count, timeout, lambda: f"{len(self.sent(name))} of {count}")
+        await settled(
+            lambda: len(self.sent(name)) >= count, timeout, lambda: f"{len(self.sent(name))} of {count}"
+        )
         return self.sent(name)
 
     # ── applications ─────────────────────────────────────────────────────────────────────────────────────

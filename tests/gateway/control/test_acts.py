@@ -42,7 +42,6 @@ def test_a_flow_is_held_and_released(lonely):
     assert lonely.refused("hold", kind="spam").code == 2
 
 
-@pytest.mark.xfail(strict=True, reason="Dispatcher.reserve does not ask whether the flow is held")
 def test_what_comes_into_a_held_flow_waits_although_the_bearer_is_free(linked):
     linked.ask("hold", tag="promo")
     waits = linked.submit(MOBILE, tag="promo")

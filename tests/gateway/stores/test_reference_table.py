@@ -2,10 +2,9 @@
 
 import asyncio
 
-from making import NOW, opened
+from making import NOW, message, opened
 
 from gateway.stores.reference_table import DAY_MS, ReferenceTable
-from making import message
 
 
 def test_two_days_are_kept_and_the_third_empties_the_first(tmp_path):
