@@ -219,7 +219,7 @@ class Core:
             self.ledger, self.queue, Router(routes), self.correlation, self.doubts, lambda: 0.5
         )
         self.dispatcher = Dispatcher(
-            self.ledger, self.queue, self.outcomes, lambda messages, now: self.rules.recheck(messages, now)
+            self.ledger, self.queue, self.outcomes, self.rules.recheck
         )
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted

@@ -184,7 +184,7 @@ def test_a_start_that_fails_leaves_nothing_open(tmp_path, free_port):
     async def story():
         made = config(tmp_path, port=free_port)
         async with running(made):
-            with pytest.raises(Exception, match="chappe.db|in use|lock"):
+            with pytest.raises(Exception, match=r"chappe\.db|in use|lock"):
                 await App(made).start()
         async with running(made) as app:
             assert app.store.sick == ""

@@ -44,7 +44,7 @@ def test_a_hold_says_what(tmp_path):
         async with core(tmp_path) as gw:
             holds = Holds(gw.store)
             for hold in (("", "", "", ""), ("", "sms", "", "")):
-                with pytest.raises(ValueError, match="say what|use otp"):
+                with pytest.raises(ValueError, match=r"say what|use otp"):
                     holds.add(hold)
             assert list(holds) == []
 

@@ -40,7 +40,7 @@ def fail(log):
         lambda log: log.info("x", detail=f"to {NUMBER}, refused"),
         lambda log: log.info("x", detail="destination 33612345678 is barred"),
         lambda log: log.info("x", detail="national 0612345678"),
-        lambda log: log.info(f"x {NUMBER}"),
+        lambda log: log.info("x +33612345678"),
         lambda log: log.info("x", changes=[{"to": NUMBER}, (NUMBER,)]),
         fail,
     ],
