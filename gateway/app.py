@@ -104,7 +104,7 @@ class App:
             self._remember()
             await reroute(self.queue, self.store, self.desk, self.dispatcher.router, self.clock)
             await self._open_doors()
-        except BaseException:
+        except BaseException:  # cancelled or failed: what is open is closed
             await self.stop(0.0)
             raise
         self._tasks += [
@@ -251,7 +251,7 @@ class App:
             self._look_at_disk()
             try:
                 await self.sweeper.turn()
-            except Exception:
+            except Exception:  # the next turn tries again
                 log.exception("sweeper.failed")
             beat += 1.0
             if watchdog and beat >= watchdog:

@@ -245,6 +245,11 @@ class Dispatcher:
 
     def _last_check(self, road: Road, batch: list[Segment]) -> list[Segment]:
         """A STOP may have come between the commit and this moment; a text whose first part has left goes on."""
+        ended = [s for s in batch if isinstance(s.context, Message) and s.context.state is not State.INFLIGHT]
+        if ended:  # a receipt for an earlier try settled it while it stood ready
+            batch = [s for s in batch if s not in ended]
+            for segment in ended:
+                self.outcomes.long.pop(segment.id, None)
         now_ms = self._clock.wall_ms()
         whole = [s for s in batch if s.part <= 0]
         refused = self._recheck([s.context for s in whole if isinstance(s.context, Message)], now_ms)

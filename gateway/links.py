@@ -99,7 +99,7 @@ class Links:
                 why = "run() returned"
             except asyncio.CancelledError:
                 raise
-            except Exception as error:
+            except Exception as error:  # whatever it was, the driver is started again
                 why = f"{type(error).__name__}: {error}"
                 log.exception("bearer.failed", bearer=road.name)
             failures = 1 if self._ledger.clock.now() - began > STEADY else failures + 1

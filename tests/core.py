@@ -218,9 +218,7 @@ class Core:
         self.outcomes = Outcomes(
             self.ledger, self.queue, Router(routes), self.correlation, self.doubts, lambda: 0.5
         )
-        self.dispatcher = Dispatcher(
-            self.ledger, self.queue, self.outcomes, self.rules.recheck
-        )
+        self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self.rules.recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted
         self.mo = MobileOriginated(self.ledger, self.owner_of)

@@ -150,8 +150,12 @@ class _Phrases:
 class _Words:
     """Single words with their slips: whole, with repeated letters, with stuck-on words, with one wrong letter."""
 
-    def __init__(self, words: Iterable[str], slips: Iterable[str], glue: Iterable[str]) -> None:
+    def __init__(
+        self, words: Iterable[str], slips: Iterable[str], glue: Iterable[str], others: Iterable[str]
+    ) -> None:
+        """others: words that mean something else, however near: anmelden is no slip of abmelden."""
         words = tuple(words)
+        self._others = frozenset(others)
         self._words = frozenset((*words, *slips))
         self._squeezed: dict[str, str] = {}
         self._near: dict[str, str] = {}
@@ -170,7 +174,7 @@ class _Words:
         """The word that a token is or was meant to be, or ""."""
         if token in self._words:
             return token
-        if len(token) < FEW_WORDS:
+        if len(token) < FEW_WORDS or token in self._others:
             return ""
         if squeezed := self._squeezed.get(_squeeze(token)):
             return squeezed
@@ -206,7 +210,6 @@ class Vocabulary:
         words = _single(lists, lambda entry: entry.stop.words)
         slips = _single(lists, lambda entry: entry.stop.slips)
         self._strong_language = slips | words
-        self._strong = _Words(words, slips, _single(lists, lambda entry: entry.stop.glue))
         self._weak = _single(lists, lambda entry: entry.stop.weak)
         self._contact = _single(lists, lambda entry: entry.contact)
         self._alone: dict[str, tuple[Meaning, str]] = {}
@@ -218,6 +221,7 @@ class Vocabulary:
         ):
             for word, language in alone.items():
                 self._alone.setdefault(word, (meaning, language))
+        self._strong = _Words(words, slips, _single(lists, lambda entry: entry.stop.glue), self._alone)
         self._alone_words = frozenset(word for entry in self._alone for word in entry.split())
         self._phrases = _Phrases(lists)
         said = f" {normalise(lists[0].stop.words[0])} "

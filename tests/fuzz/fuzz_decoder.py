@@ -29,6 +29,10 @@ def main() -> None:
     options = sys.argv[1:]
     if not any(option.startswith("-max_total_time") for option in options):
         options.append(SECONDS)
+    if not any(option.startswith("-artifact_prefix") for option in options):
+        found = HERE.parents[2] / ".cache" / "fuzz"
+        found.mkdir(parents=True, exist_ok=True)
+        options.append(f"-artifact_prefix={found}/")
     vectors = json.loads((HERE.parents[1] / "vectors" / "pdus.json").read_text())["items"]
     with tempfile.TemporaryDirectory() as corpus:
         for item in vectors:

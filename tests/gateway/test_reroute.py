@@ -24,7 +24,7 @@ def test_memory_store_and_aside_all_move(tmp_path):
             await gw.submit(aside)
             gw.a.refuse(Remedy.NEXT_ROUTE)
             gw.a.window = 0
-            await gw.settled()
+            await gw.passes(1)
             later = gw.sms(text=b"later", due=gw.clock.wall_ms() + 5000)
             await gw.submit(gw.sms(text=b"memory"), later)
             assert await routed(gw, Route("new", [["c"]])) == 3

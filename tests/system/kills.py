@@ -22,15 +22,16 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
+from peers.process import free_port
+from system.esme import Esme, Ticket, settled
+from system.gatewayconfig import configuration
+from system.gatewayprocess import GatewayProcess
+
 from drivers.smpp.behaviour import Behaviour
 from drivers.smpp.pdu import Sm
 from drivers.smpp.receipt import parse
 from drivers.smpp.simulator import SimulatedCarrier
 from drivers.sms.udh import concat_of
-from peers.process import free_port
-from system.esme import Esme, Ticket, settled
-from system.gatewayconfig import configuration
-from system.gatewayprocess import GatewayProcess
 
 __all__ = ["Ledger", "Verdict", "rehearse"]
 

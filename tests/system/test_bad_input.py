@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from drivers.smpp.build import bind_body, frame, header
-from drivers.smpp.pdu import Command, CommandStatus
 from peers.process import free_port, wait_until
 from system.gatewayconfig import configuration
 from system.gatewayprocess import GatewayProcess
 from system.raw import BIND, SUBMIT, Raw
+
+from drivers.smpp.build import bind_body, frame, header
+from drivers.smpp.pdu import Command, CommandStatus
 
 S = CommandStatus
 C = Command

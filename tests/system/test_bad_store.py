@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drivers.smpp.build import frame, sm_body
-from drivers.smpp.pdu import Command, CommandStatus
-from drivers.sms.address import wire_octets
 from peers.process import free_port
 from system.gatewayconfig import configuration
 from system.gatewayprocess import GatewayProcess
 from system.raw import SUBMIT, Raw
+
+from drivers.smpp.build import frame, sm_body
+from drivers.smpp.pdu import Command, CommandStatus
+from drivers.sms.address import wire_octets
 
 C, S = Command, CommandStatus
 SUBMIT_LONG = sm_body(wire_octets("36180"), wire_octets("+33612345678"), b"x" * 150)
@@ -105,7 +106,7 @@ def test_a_folder_that_cannot_be_written(gateway):
     gateway.start()
 
 
-class read_only:  # noqa: N801 - reads as a statement
+class read_only:
     """A folder as on a file system mounted read-only: really so for root, whom modes don't bind."""
 
     def __init__(self, folder: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from drivers.smpp.build import frame
-from drivers.smpp.pdu import Command
 from fuzz.decoding import chew
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +12,9 @@ from peers.process import free_port
 from system.gatewayconfig import configuration
 from system.gatewayprocess import GatewayProcess
 from system.raw import ENQUIRE, SUBMIT, Raw
+
+from drivers.smpp.build import frame
+from drivers.smpp.pdu import Command
 
 COMMANDS = st.one_of(st.sampled_from([int(command) for command in Command]), st.integers(0, 0xFFFFFFFF))
 NEAR = st.builds(

@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from drivers.smpp.behaviour import Behaviour
-from drivers.smpp.simulator import SimulatedCarrier
-from drivers.sms.alphabet import decode
-from drivers.sms.split import Joiner, Part
-from drivers.sms.udh import split_udh
 from peers.kannel import Kannel
 from peers.process import free_port, wait_until
 from peers.smppload import load
 from system.gatewayconfig import configuration
 from system.gatewayprocess import GatewayProcess
 from system.world import texts_of
+
+from drivers.smpp.behaviour import Behaviour
+from drivers.smpp.simulator import SimulatedCarrier
+from drivers.sms.alphabet import decode
+from drivers.sms.split import Joiner, Part
+from drivers.sms.udh import split_udh
 
 T = TypeVar("T")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from system.esme import Esme, settled
+from system.world import story, texts_of
+
 from drivers.smpp.build import tlv
 from drivers.smpp.pdu import Tag
 from drivers.smpp.times import format_absolute
-from system.esme import Esme, settled
-from system.world import story, texts_of
 
 EMOJI = "Votre colis est arrivé 📦 retrait sous 10 jours, à bientôt 😀. "
 
@@ -316,3 +317,41 @@ async def test_applications_may_leave_and_come_as_they_like(world):
         await settled(lambda: w.app.outbox.counts() == {} and w.carrier.counts["receipts"] == 400)
         assert len(w.sent()) == 400
         assert all(stats == ["DELIVRD"] for stats in last.verdicts().values())
+
+
+@story
+async def test_data_coding_1_is_ascii_unless_it_cannot_be(world):
+    """node-smpp writes GSM 03.38 under it; what no text in ASCII holds gives it away."""
+    async with world() as w:
+        shop = await w.application()
+        octets = [b"a@b.fr [x]", b"\x7f tr\x04s vite \x1be", b"d\xe9j\xe0"]
+        await shop.answered(*[shop.submit("+33612345678", each, data_coding=1) for each in octets])
+        await w.carried(3)
+        assert [sent.text for sent in w.sent()] == ["a@b.fr [x]", "à très vite €", "déjà"]
+
+
+@story
+async def test_a_part_that_fits_no_segment_is_refused_at_once(world):
+    async with world() as w:
+        shop = await w.application()
+        header = b"\5\0\3\x2a\2\1"
+        too_long = shop.submit("+33612345678", header + b"x" * 154, esm_class=0x40)
+        fitting = shop.submit("+33612345678", header + b"x" * 153, esm_class=0x40)
+        sar = tlv(Tag.SAR_MSG_REF_NUM, b"\0\7") + tlv(Tag.SAR_TOTAL_SEGMENTS, b"\2")
+        by_sar = shop.submit("+33612345678", b"x" * 153, tlvs=sar + tlv(Tag.SAR_SEGMENT_SEQNUM, b"\1"))
+        assert await shop.answered(too_long, fitting, by_sar) == [1, 0, 0]
+        await w.carried(2)
+        assert {len(sent.sm.short_message) for sent in w.sent()} == {159}
+
+
+@story
+async def test_a_batch_may_name_a_reference_twice(world):
+    async with world() as w:
+        shop = await w.application()
+        reference = tlv(Tag.CLIENT_REFERENCE, b"order-18")
+        tickets = shop.submit_many(["+33612345678"] * 3, tlvs=reference)
+        other = shop.submit_many(["+33611111111", "+33612345678"], tlvs=reference)
+        assert await shop.answered(*tickets, *other) == [0, 0, 0, 0x408, 0]
+        assert len({ticket.id for ticket in (*tickets, other[1])}) == 1
+        await shop.told(tickets[0], "DELIVRD")
+        assert len(w.sent()) == 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from drivers.smpp.build import tlv
-from drivers.smpp.pdu import Tag
 from system.certificates import certificates, client_context, server_context
 from system.esme import settled
 from system.world import story, texts_of
+
+from drivers.smpp.build import tlv
+from drivers.smpp.pdu import Tag
 
 NUMBERS = [f"+3361{n:07}" for n in range(200)]
 
@@ -101,7 +102,7 @@ def test_receipts_are_matched_whatever_the_ids_look_like(tmp_path, ids, receipt_
         {"receipt_style": "bare", "receipt_tlvs": False},
         {"receipt_style": "underscores", "ids": "mixed"},
     ],
-    ids=lambda odd: "+".join(odd),
+    ids="+".join,
 )
 def test_odd_receipts_are_one_verdict(tmp_path, odd):
     async def scene(world):
@@ -189,7 +190,7 @@ async def test_what_one_carrier_refuses_the_next_may_take(world):
     async with world({"orange": {"error_percent": 100, "error_status": 0x0A}, "sfr": {}}) as w:
         shop = await w.application()
         tickets = shop.submit_many(NUMBERS[:20])
-        await settled(lambda: len(shop.verdicts()) == 20, what=lambda: shop.verdicts())
+        await settled(lambda: len(shop.verdicts()) == 20, what=shop.verdicts)
         assert shop.verdicts() == {ticket.id: ["DELIVRD"] for ticket in tickets}
         assert w.carriers["orange"].counts["submits"] == len(w.sent("sfr")) == 20
 
@@ -258,7 +259,7 @@ def test_a_receipt_that_came_before_the_doubt_settles_it(tmp_path, kind):
         async with world({"orange": early}, bearers=IMPATIENT) as w:
             shop = await w.application()
             tickets = shop.submit_many(["+33612345678", "+33611111111"], service_type=kind)
-            await settled(lambda: len(shop.verdicts()) == 2, 5.0, lambda: shop.verdicts())
+            await settled(lambda: len(shop.verdicts()) == 2, 5.0, shop.verdicts)
             assert shop.verdicts() == {ticket.id: ["DELIVRD"] for ticket in tickets}
             await asyncio.sleep(0.5)
             assert set(w.numbers().values()) == {1}
@@ -315,7 +316,7 @@ async def test_parts_of_the_application_s_own_splitting_keep_their_header(world)
         ]
         sar = tlv(Tag.SAR_MSG_REF_NUM, b"\0\7") + tlv(Tag.SAR_TOTAL_SEGMENTS, b"\2")
         tickets += [
-            shop.submit("+33611111111", "sar %d" % n, tlvs=sar + tlv(Tag.SAR_SEGMENT_SEQNUM, bytes([n])))
+            shop.submit("+33611111111", f"sar {n}", tlvs=sar + tlv(Tag.SAR_SEGMENT_SEQNUM, bytes([n])))
             for n in (1, 2)
         ]
         await settled(lambda: len(shop.verdicts()) == 4)

@@ -17,6 +17,10 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Self
 
+from peers.process import free_port
+from system.esme import Esme, settled
+from system.gatewayconfig import configuration, written
+
 from drivers.smpp.behaviour import Behaviour
 from drivers.smpp.carrier_messages import Submitted
 from drivers.smpp.simulator import SimulatedCarrier
@@ -24,9 +28,6 @@ from drivers.sms.split import Joiner
 from gateway.app import App
 from gateway.clock import SystemClock
 from gateway.config import load_config
-from peers.process import free_port
-from system.esme import Esme, settled
-from system.gatewayconfig import configuration, written
 
 __all__ = ["World", "story", "texts_of"]
 
