@@ -18,12 +18,13 @@ from typing import IO
 
 import structlog
 
-from drivers.bearer import StateStore
+from drivers.bearer import Bearer, StateStore
 from gateway import answers, build
 from gateway.accounts import Accounts
 from gateway.bus import Bus
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config
+from gateway.config.roads import BearerSettings
 from gateway.correlation import Correlation
 from gateway.desk import Desk
 from gateway.dispatch import Dispatcher, Ruling
@@ -109,6 +110,7 @@ class App:
             raise
         self._tasks += [
             asyncio.create_task(self._every_second(), name="every second"),
+            asyncio.create_task(self._sweep(), name="sweeper"),
             asyncio.create_task(self._ticks(), name="ticks"),
         ]
         gc.collect()
@@ -189,8 +191,11 @@ class App:
 
     def open_bearer(self, name: str) -> None:
         settings = self.config.bearers[name]
-        bearer = build.bearer_of(settings, DriverState(self.store, name))
-        self.links.start(build.road_of(settings, bearer, self.clock.now()))
+        self.links.start(build.road_of(settings, self.make_bearer(settings), self.clock.now()))
+
+    def make_bearer(self, settings: BearerSettings) -> Bearer:
+        """The driver's object, not yet running. Raises what the driver's open() raises."""
+        return build.bearer_of(settings, DriverState(self.store, settings.name))
 
     async def close_bearer(self, name: str, seconds: float) -> None:
         """Drain it and take it out; what it still had is in doubt, what waited for it waits."""
@@ -249,14 +254,29 @@ class App:
         while True:
             await asyncio.sleep(1.0)
             self._look_at_disk()
-            try:
-                await self.sweeper.turn()
-            except Exception:  # the next turn tries again
-                log.exception("sweeper.failed")
+            self._look_at_outbox()
             beat += 1.0
             if watchdog and beat >= watchdog:
                 beat = 0.0
                 notify("WATCHDOG=1", f"STATUS={self.queue.count} messages wait")
+
+    async def _sweep(self) -> None:
+        """Apart from the watchdog's beat: a full disk makes the sweeper wait, and is no reason to be killed."""
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                await self.sweeper.turn()
+            except Exception:  # the next turn tries again
+                log.exception("sweeper.failed")
+
+    def _look_at_outbox(self) -> None:
+        """Half of store.retention.outbox is over for what an application is owed: somebody should call them."""
+        half = self.clock.wall_ms() - int(self.config.store.retention.outbox * 500)
+        late = {name for name, (_, oldest) in self.outbox.counts().items() if oldest and oldest < half}
+        for name in late | {alarm[7:] for alarm in self.alarms if alarm.startswith("outbox.")}:
+            if (name in late) != (f"outbox.{name}" in self.alarms):
+                text = f"{name} has not fetched receipts for half of store.retention.outbox: is it bound?"
+                self.alarm(f"outbox.{name}", name in late, "warning", text)
 
     def _look_at_disk(self) -> None:
         free = shutil.disk_usage(self.config.state_dir).free

@@ -39,8 +39,9 @@ class Desk:
             if self._store.moving(ids):
                 await self._store.flush()
             stored = await self._store.get([i for i in ids if self._standing(i) is None])
-            if not self._store.moving(ids):
-                break
+            stale = self._store.states(list(stored)) != {i: int(m.state) for i, m in stored.items()}
+            if not stale and not self._store.moving(ids):
+                break  # read in a thread: what it says is compared with what holds at this moment
         found: dict[int, Message] = {}
         for message_id in ids:
             message = self._standing(message_id) or stored.get(message_id)

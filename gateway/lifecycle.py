@@ -111,6 +111,7 @@ TRANSITIONS: tuple[tuple[State, Cause, State, str], ...] = (
     (_S.INFLIGHT, _C.FAIL_OVER, _S.QUEUED, "dispatch"),
     (_S.INFLIGHT, _C.RETRY, _S.SCHEDULED, "dispatch"),
     (_S.INFLIGHT, _C.POSTPONE, _S.SCHEDULED, "dispatch"),
+    (_S.INFLIGHT, _C.HOLD, _S.HELD, "dispatch"),
     (_S.INFLIGHT, _C.OUTLIVE, _S.EXPIRED, "dispatch"),
     (_S.INFLIGHT, _C.OPT_OUT, _S.REJECTED, "dispatch"),
     (_S.INFLIGHT, _C.REFUSE, _S.REJECTED, "dispatch"),

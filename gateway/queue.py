@@ -272,6 +272,12 @@ class ActiveQueue:
             elif len(flow) and not flow.held:
                 flow.lane.activate(flow)
 
+    def reweigh(self) -> None:
+        """Accounts' weights have changed (a reload)."""
+        for lane in self._lanes:
+            for name, share in lane.shares.items():
+                share.weight = max(1, self._weight(name))
+
     def tidy(self, now_ms: int) -> None:
         """Forget flows that have been empty for a minute (their cursor must outlive uncommitted rows)."""
         for key, flow in list(self._flows.items()):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from drivers.bearer import Bearer
 from gateway import build
 from gateway.config import Change, Config, Effect, diff, load_config
 from gateway.reroute import reroute
@@ -50,10 +51,11 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
     if stopping:
         log.error("reload.refused", keys=[change.key for change in stopping])
         raise ReloadRefused(stopping)
+    made = _make_bearers(app, new, changes)
     old, app.config = app.config, new
     _accounts(app, old, new)
     _live(app, new)
-    await _bearers(app, old, new, changes)
+    await _bearers(app, old, new, made)
     if any(change.key.split(".")[0] == "routes" for change in changes):
         app.dispatcher.router = Router(build.routes_of(new.routes))
         app.outcomes.dissolve()
@@ -76,22 +78,30 @@ def _live(app: App, new: Config) -> None:
     app.ledger.late_receipts = new.gateway.late_receipts
     app.intake.max_waiting = new.store.max_waiting
     app.sweeper.keep = build.keep_of(new.store)
+    app.store.wipe_at_once = build.wiped_at_once(new)
+    app.queue.reweigh()
     app.rules = app.intake.rules = app.rulebook()
 
 
-async def _bearers(app: App, old: Config, new: Config, changes: list[Change]) -> None:
-    """Links that are gone drain, changed ones bind anew, the others keep their sessions and take new figures."""
+def _make_bearers(app: App, new: Config, changes: list[Change]) -> dict[str, Bearer]:
+    """The bearers that come or bind anew, made before anything is changed: a driver may refuse its settings."""
     anew = {
         c.key.split(".")[1] for c in changes if c.effect is Effect.REBIND and c.key.startswith("bearers.")
     }
+    come = [name for name in new.bearers if name in anew or name not in app.dispatcher.roads]
+    return {name: app.make_bearer(new.bearers[name]) for name in come}
+
+
+async def _bearers(app: App, old: Config, new: Config, made: dict[str, Bearer]) -> None:
+    """Links that are gone drain, changed ones bind anew, the others keep their sessions and take new figures."""
     disabled = {name: road.disabled for name, road in app.dispatcher.roads.items() if road.disabled}
     for name in old.bearers:
-        if name not in new.bearers or name in anew:
+        if name in app.dispatcher.roads and (name not in new.bearers or name in made):
             await app.close_bearer(name, DRAIN)
     for name, settings in new.bearers.items():
         road = app.dispatcher.roads.get(name)
         if road is None:
-            app.open_bearer(name)
+            app.links.start(build.road_of(settings, made[name], app.clock.now()))
             if name in disabled:  # an operator's word outlives a new password
                 fresh_road = app.dispatcher.roads[name]
                 fresh_road.disabled, fresh_road.health.enabled = disabled[name], False

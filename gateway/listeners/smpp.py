@@ -132,17 +132,22 @@ class SmppListener:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            now = self.clock.now()
-            for application in list(self._open):
-                transport = application.transport
-                if transport is not None:
-                    expired = transport.tick(now)
-                    if expired:
-                        application.expired(expired)
-            while self._later and self._later[0][0] <= now:
-                _, account, notes = self._later.pop(0)
-                self.outbox.again(account, notes)
-                self.outbox.pump(account)
+            try:
+                self._turn(self.clock.now())
+            except Exception:  # one connection's fault must not stop the timers of all
+                log.exception("listener.failed")
+
+    def _turn(self, now: float) -> None:
+        for application in list(self._open):
+            transport = application.transport
+            if transport is not None:
+                expired = transport.tick(now)
+                if expired:
+                    application.expired(expired)
+        while self._later and self._later[0][0] <= now:
+            _, account, notes = self._later.pop(0)
+            self.outbox.again(account, notes)
+            self.outbox.pump(account)
 
     # ── what connections tell ────────────────────────────────────────────────────────────────────────────
     def opened(self, application: Application) -> None:

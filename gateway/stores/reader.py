@@ -120,6 +120,15 @@ class Reader:
                 self._load_parts(message)
         return found
 
+    def states(self, ids: Sequence[int]) -> dict[int, int]:
+        """The state of each message as it is durable now; a point look-up each."""
+        found: dict[int, int] = {}
+        for message_id in ids:
+            row = self._reader.execute("SELECT state FROM message WHERE id=?", (message_id,)).fetchone()
+            if row is not None:
+                found[message_id] = row[0]
+        return found
+
     def moving(self, ids: Sequence[int]) -> bool:
         """Whether a change of one of these is being written: what can be read of it is old."""
         return bool(self._moving) and any(message_id in self._moving for message_id in ids)

@@ -71,12 +71,12 @@ STATEMENTS = (
         " registered, expires, route, due, bearer, tries, echo) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "UPDATE message SET state=?, bearer=?, tries=? WHERE id=? AND state=?",
-    "UPDATE message SET state=?, carrier_id=?, sent_at=? WHERE id=? AND state=?",
+    "UPDATE message SET state=?, carrier_id=?, sent_at=?, error=NULL, reason=NULL WHERE id=? AND state=?",
     (
         "UPDATE message SET state=?, due=?, bearer=?, carrier_id=?, sent_at=?, done_at=?, error=?, reason=?, tries=?"
         " WHERE id=? AND state=?"
     ),
-    "UPDATE message SET state=?, done_at=? WHERE id=? AND state=?",
+    "UPDATE message SET state=?, done_at=?, error=NULL, reason=NULL WHERE id=? AND state=?",
     (
         "INSERT OR REPLACE INTO attempt (message, part, try, bearer, carrier_id, state, error, sent_at, done_at)"
         " VALUES (?,?,?,?,?,?,?,?,?)"

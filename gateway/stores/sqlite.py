@@ -40,7 +40,7 @@ class SqliteStore(Reader):
     ) -> None:
         super().__init__(path, db)
         self._db = db
-        self._wipe = wipe_at_once
+        self.wipe_at_once = wipe_at_once
         self._report_mismatch = mismatch
         self._writer = GroupWriter(db, rows.STATEMENTS, rows.GUARDED, self._mismatch, health)
         self._low = int(self.meta("inflight_low") or 0)
@@ -119,7 +119,7 @@ class SqliteStore(Reader):
                 moved.append(m.id)
                 if cause in _TRIED:  # the row will tell of the next try: the one that failed becomes history
                     history.append(rows.try_row(m, number(m.bearer) if m.bearer else 0))
-            elif (m.kind in self._wipe or m.id < self.wipe_before) and state in FINAL and m.payload:
+            elif (m.kind in self.wipe_at_once or m.id < self.wipe_before) and state in FINAL and m.payload:
                 wipe.append((m.id,))
         for statement, batch in updates.items():
             unit.add(statement, batch)

@@ -159,6 +159,9 @@ class Store(Protocol):
     def in_doubt(self) -> list[Message]:
         """At start: the messages that were INFLIGHT when the last process died."""
 
+    def states(self, ids: Sequence[int]) -> dict[int, int]:
+        """The state of each message as it is durable now. Synchronous, a point look-up each."""
+
     def moving(self, ids: Sequence[int]) -> bool:
         """Whether one of these is entering or leaving the backlog and that is not durable yet."""
 

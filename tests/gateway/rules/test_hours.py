@@ -295,6 +295,11 @@ def test_two_windows_a_day_in_any_order():
     assert found == [False, True, True, False, True, True, False]
 
 
+def test_a_window_within_another_changes_nothing():
+    spell = timeline(profile((WEEK, 480, 1200), (WEEK, 600, 660))).spell(ms("2026-11-23T10:30"))
+    assert (spell.since, spell.until) == (ms("2026-11-23T08:00"), ms("2026-11-23T20:00"))
+
+
 def test_a_night_is_one_spell_of_two_windows():
     spells = timeline(profile((WEEK, 1200, 1440), (WEEK, 0, 360), on_holiday="open"))
     spell = spells.spell(ms("2026-11-23T01:00"))
