@@ -121,7 +121,13 @@ class App:
 
     def _open_store(self) -> None:
         path = self.config.store_path
+        gone = files.was_there(path)
         self._lock = files.lock(path)
+        if gone:
+            log.warning(
+                "store.missing", path=str(path), reason="a gateway ran here and its store is gone: an empty one is made",
+                remedy="stop, chappe restore BACKUP, start; what applications submit meanwhile is kept in the new one",
+            )  # fmt: skip
         self.store = open_sqlite(path, build.wiped_at_once(self.config), self._store_moved, self._mismatch)
 
     def _build(self) -> None:

@@ -40,6 +40,11 @@ def _scripts() -> list[str]:
 SCHEMA_VERSION = len(_scripts())
 
 
+def was_there(path: Path) -> bool:
+    """Whether a gateway has run on this store before, and its file is gone."""
+    return not path.exists() and path.with_name(path.name + ".lock").exists()
+
+
 def lock(path: Path) -> IO[str]:
     """Hold the store for this process. Two daemons on one file would each think they own the queue."""
     try:

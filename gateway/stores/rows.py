@@ -62,7 +62,9 @@ MESSAGE_COLUMNS = (
     WIPE_OTP_TEXTS,
     WIPE_MO_TEXTS,
     DELETE_ORPHANS,
-) = range(36)
+    PUT_OPTOUT,
+    INSERT_OPTOUT_ACT,
+) = range(38)
 
 STATEMENTS = (
     f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 27)})",
@@ -125,6 +127,18 @@ STATEMENTS = (
     ),
     "UPDATE mo SET payload=NULL WHERE id<? AND payload IS NOT NULL",
     "DELETE FROM orphan WHERE id<?",
+    (  # the first proof of a state stays its proof; a doubt doesn't weaken an objection
+        "INSERT INTO optout (scope, key, number, state, at, until, source, evidence, confirmed_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (scope, key) DO UPDATE SET"
+        " at=iif(state=excluded.state, at, excluded.at), source=iif(state=excluded.state, source, excluded.source),"
+        " evidence=iif(state=excluded.state, evidence, excluded.evidence), until=excluded.until,"
+        " number=coalesce(excluded.number, number), confirmed_at=max(confirmed_at, excluded.confirmed_at),"
+        " state=excluded.state WHERE NOT (state=1 AND excluded.state=2)"
+    ),
+    (
+        "INSERT INTO optout_act (at, act, scope, key, number, source, evidence, mo, raw)"
+        " VALUES (?,?,?,?,?,?,?,?,?)"
+    ),
 )
 
 GUARDED = frozenset({TAKE_MESSAGE, ACCEPT_MESSAGE, UPDATE_MESSAGE, END_MESSAGE})

@@ -170,7 +170,11 @@ class SqliteStore(Reader):
         return self._write(unit)
 
     def deposit(
-        self, mos: Sequence[Mo], notes: Sequence[Note], parts: Sequence[int] = ()
+        self,
+        mos: Sequence[Mo],
+        notes: Sequence[Note],
+        parts: Sequence[int] = (),
+        more: Sequence[tuple[int, Sequence[rows.Row]]] = (),
     ) -> asyncio.Future[None]:
         unit = self._writer.unit()
         number = self._names.number
@@ -180,6 +184,8 @@ class SqliteStore(Reader):
         )
         unit.add(rows.INSERT_NOTE, [rows.note_row(n, number(n.account)) for n in notes])
         unit.add(rows.DELETE_MO_PART, [(part,) for part in parts])
+        for statement, batch in more:
+            unit.add(statement, batch)
         return self._write(unit)
 
     def replace(self, message: Message) -> asyncio.Future[None]:
@@ -241,9 +247,12 @@ class SqliteStore(Reader):
         return self._write(unit)
 
     # ── replies ──────────────────────────────────────────────────────────────────────────────────────────
-    def keep_parts(self, parts: Sequence[StoredPart]) -> asyncio.Future[None]:
+    def keep_parts(
+        self, parts: Sequence[StoredPart], more: Sequence[tuple[int, Sequence[rows.Row]]] = ()
+    ) -> asyncio.Future[None]:
         number = self._names.number
-        return self.write_rows(rows.INSERT_MO_PART, [(p[0], number(p[1]), *p[2:]) for p in parts])
+        kept = [(p[0], number(p[1]), *p[2:]) for p in parts]
+        return self.write_many([(rows.INSERT_MO_PART, kept), *more])
 
     # ── small facts ──────────────────────────────────────────────────────────────────────────────────────
     def put_meta(self, key: str, value: str) -> asyncio.Future[None]:

@@ -169,3 +169,12 @@ def test_the_audit_trail_cannot_be_changed(path):
         with pytest.raises(sqlite3.IntegrityError, match="append only"):
             db.execute(sql)
     db.close()
+
+
+def test_a_store_that_is_gone_is_noticed(tmp_path):
+    path = tmp_path / "chappe.db"
+    assert not files.was_there(path)
+    files.lock(path).close()
+    assert files.was_there(path)
+    path.touch()
+    assert not files.was_there(path)

@@ -1,0 +1,137 @@
+"""At most n marketing messages to one number in any period of a given length, whoever sends them.
+
+A message is counted when it is taken, by the moment its id says, and counted back when it ends without ever
+having left us. So the stored messages of the period tell the same as memory did: kill -9 changes nothing. A
+text that its application has split counts once, with its first part. Pure.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from drivers.sms.udh import concat_of
+from gateway import answers
+from gateway.model import Kind, Message
+from gateway.rules.packed import PackedCounts, packed
+from gateway.rules.rule import Action, Verdict
+
+if TYPE_CHECKING:
+    from gateway.accounts import Account
+
+__all__ = ["FrequencyRule", "RollingCounts", "counts_alone"]
+
+_MARKETING = int(Kind.MARKETING)
+_TOGETHER_MS = 300_000
+"""Ms during which later parts of a text belong to a first part that was counted."""
+_GROUPS_KEPT = 10_000
+
+
+def counts_alone(udh: bytes) -> bool:
+    """Whether a message counts: it is whole, or the first part of a text that its application has split."""
+    concat = concat_of(udh) if udh else None
+    return concat is None or not concat.valid or concat.total < 2 or concat.sequence == 1
+
+
+class RollingCounts:
+    """Exact counts by number over the last per_ms milliseconds: a log in order of time, and a count per number.
+
+    16 octets a message of the period and some 20 a number. Times may not fall: they are those of message ids.
+    """
+
+    __slots__ = ("_counts", "_first", "_keys", "_times", "per_ms")
+
+    def __init__(self, per_ms: int) -> None:
+        self.per_ms = per_ms
+        self._times = array("Q")
+        self._keys = array("Q")
+        self._first = 0
+        self._counts = PackedCounts()
+
+    def __len__(self) -> int:
+        return len(self._times) - self._first
+
+    def count(self, number: str, now_ms: int) -> int:
+        """How many were counted for it after now - per."""
+        self._forget(now_ms - self.per_ms)
+        return self._counts.get(packed(number))
+
+    def add(self, number: str, at_ms: int) -> None:
+        key = packed(number)
+        self._times.append(max(at_ms, self._times[-1] if self._times else 0))
+        self._keys.append(key)
+        self._counts.add(key, 1)
+
+    def remove(self, number: str, at_ms: int) -> None:
+        """Take back what was added for it at that moment; nothing when that is forgotten already."""
+        key = packed(number)
+        at = bisect_left(self._times, at_ms, self._first)
+        while at < len(self._times) and self._times[at] == at_ms:
+            if self._keys[at] == key:
+                self._keys[at] = 0
+                self._counts.add(key, -1)
+                return
+            at += 1
+
+    def load(self, rows: Iterable[tuple[str, int]]) -> None:
+        """At start: (number, Unix ms) of those that count, in order of time."""
+        for number, at_ms in rows:
+            self.add(number, at_ms)
+
+    def _forget(self, until_ms: int) -> None:
+        """Those of this moment and before."""
+        times, keys, first = self._times, self._keys, self._first
+        while first < len(times) and times[first] <= until_ms:
+            if keys[first]:
+                self._counts.add(keys[first], -1)
+            first += 1
+        if first > 1000 and first * 2 > len(times):
+            del times[:first]
+            del keys[:first]
+            first = 0
+        self._first = first
+
+
+class FrequencyRule:
+    """The rule. messages: how many one number may get in the period of `counts`."""
+
+    name = "frequency"
+    recheck = False
+
+    def __init__(self, counts: RollingCounts, messages: int) -> None:
+        self.counts = counts
+        self._messages = messages
+        self._groups: dict[tuple[str, str], int] = {}
+
+    def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
+        if message.kind != _MARKETING:
+            return None
+        had = self.counts.count(message.destination, now_ms)
+        if had < self._messages or self._has_begun(message, now_ms):
+            return None
+        days = self.counts.per_ms / 86_400_000
+        reason = f"this number was sent {had} marketing messages in {days:g} days; {self._messages} are allowed"
+        return Verdict(self.name, Action.REFUSE, reason, answers.FREQUENCY_CAP)
+
+    def taken(self, message: Message) -> None:
+        """It was accepted: count it."""
+        if message.kind != _MARKETING or not counts_alone(message.udh):
+            return
+        self.counts.add(message.destination, message.submitted_at)
+        if message.udh:
+            if len(self._groups) >= _GROUPS_KEPT:
+                del self._groups[next(iter(self._groups))]
+            self._groups[message.account, message.group] = message.submitted_at
+
+    def given_back(self, message: Message) -> None:
+        """It was counted and never left us."""
+        if message.kind == _MARKETING and counts_alone(message.udh):
+            self.counts.remove(message.destination, message.submitted_at)
+
+    def _has_begun(self, message: Message, now_ms: int) -> bool:
+        """A later part of a text whose first part was counted."""
+        if not message.udh or counts_alone(message.udh):
+            return False
+        return now_ms - self._groups.get((message.account, message.group), 0) < _TOGETHER_MS
