@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.lifecycle import State
 
-__all__ = ["Answer", "error_code", "own_error"]
+__all__ = ["Answer", "error_code", "never_left", "own_error"]
 
 OK = 0x0000
 MESSAGE_LENGTH = 0x0001
@@ -53,6 +53,20 @@ class Answer:
 def own_error(status: int) -> str:
     """Message.error for what we end ourselves: our code in four hex digits, so that `err` shows its last three."""
     return f"{status:04x}"
+
+
+_OWN_ERRORS = frozenset(own_error(status) for status in range(OPTED_OUT, REFERENCE_REUSED + 1))
+
+
+def never_left(state: State, error: str, sent_at: int) -> bool:
+    """Whether a message ended and no carrier had it: expired here, opted out, refused by a rule, cancelled.
+
+    Read from what is stored, so that counters say the same before and after a restart. A carrier's own code is
+    decimal, without a zero in front.
+    """
+    if state is State.DELETED:
+        return not sent_at and not error
+    return state in (State.EXPIRED, State.REJECTED) and error in _OWN_ERRORS
 
 
 def error_code(state: State, error: str) -> bytes:

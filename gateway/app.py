@@ -48,7 +48,8 @@ from gateway.references import References
 from gateway.reload import reload
 from gateway.reroute import reroute
 from gateway.routing import Router
-from gateway.rules import RULES, Rulebook
+from gateway.rulebook import Counters, law_of, rules_of
+from gateway.rules import Rulebook
 from gateway.stores import files, rows
 from gateway.stores.housekeeping import Housekeeping
 from gateway.stores.reference_table import ReferenceTable
@@ -148,6 +149,8 @@ class App:
             self.ledger, self.queue, Router(build.routes_of(config.routes)), self.correlation, self.doubts,
             self.random.random,
         )  # fmt: skip
+        self.law = law_of(config)
+        self.counters = Counters()
         self.rules = self.rulebook()
         self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self._recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
@@ -212,8 +215,12 @@ class App:
         return await reload(self)
 
     def rulebook(self) -> Rulebook:
-        order = [RULES[name]() for name in self.config.rules.order if name in RULES]
-        return Rulebook(order, self.accounts.get)
+        """The rules as they are configured now; what they count is read where it is not counted yet."""
+        self.counters.load(self.config, self.store, self.clock.wall_ms())
+        book = rules_of(self.config, self.law, self.counters, self.accounts.get, self.clock.wall_ms, {})
+        self.ledger.taken = book.taken if book.counts else None
+        self.ledger.given_back = book.given_back if book.counts else None
+        return book
 
     # ── stopping ─────────────────────────────────────────────────────────────────────────────────────────
     async def stop(self, drain: float) -> None:

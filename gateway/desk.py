@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from gateway.answers import OPTED_OUT, own_error
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, State
 from gateway.model import Message
@@ -60,6 +61,10 @@ class Desk:
         """DELETED, with the receipt that it owes; how many still waited."""
         return await self._move([m for m in messages if m.state in WAITING], Cause.CANCEL, reason)
 
+    async def opt_out(self, messages: Iterable[Message], reason: str) -> int:
+        """REJECTED with 0x0401, and the receipt that it owes: the recipient wants none of it."""
+        return await self._move([m for m in messages if m.state in WAITING], Cause.OPT_OUT, reason)
+
     async def hold(self, messages: Iterable[Message], reason: str) -> int:
         """HELD until somebody releases it, or its validity is over."""
         movable = [m for m in messages if m.state in (State.QUEUED, State.SCHEDULED)]
@@ -83,18 +88,25 @@ class Desk:
         if self._aside(message.id) is not message:
             self._queue.leave(message)
         before = [getattr(message, name) for name in _REPLACED]
-        for name in _REPLACED:
-            setattr(message, name, getattr(fresh, name))
+        self._resize(message, [getattr(fresh, name) for name in _REPLACED])
         try:
             await self._store.replace(message)
         except StoreError:
-            for name, value in zip(_REPLACED, before, strict=True):
-                setattr(message, name, value)
+            self._resize(message, before)
             raise
         finally:
             self._queue.left([message])
             if not loaded:
                 self._queue.offer([message], self._ledger.clock.wall_ms())
+
+    def _resize(self, message: Message, values: Sequence[object]) -> None:
+        """What counts segments counts the old ones back and the new ones in."""
+        if self._ledger.given_back is not None:
+            self._ledger.given_back([message])
+        for name, value in zip(_REPLACED, values, strict=True):
+            setattr(message, name, value)
+        if self._ledger.taken is not None:
+            self._ledger.taken(message)
 
     async def _move(
         self, messages: Sequence[Message], cause: Cause, reason: str, requeue: bool = False
@@ -109,6 +121,8 @@ class Desk:
             m.reason = reason
             if cause is Cause.CANCEL:
                 m.error = ""  # what a carrier said of an earlier try is not why it ends
+            elif cause is Cause.OPT_OUT:
+                m.error = own_error(OPTED_OUT)
             if requeue:
                 m.due = now_ms
         await self._ledger.end([m.advance(cause) for m in messages])

@@ -31,6 +31,9 @@ Recheck = Callable[[Sequence[Message], int], dict[int, Ruling]]
 PASSES = 19
 """Messages that may pass a waiting queue before it has a turn: the lanes below keep their 5 %."""
 
+STALLED = 2.0
+"""Seconds without an answer after which what stands ready for a full window goes back to the queue."""
+
 GROUP_TIME = 300.0
 """Seconds that the parts of a text which the application has split go by the bearer of the first."""
 
@@ -372,6 +375,8 @@ class Dispatcher:
         for road in self.roads.values():
             if road.adaptive.recover(now):
                 road.throttle.set_rate(road.adaptive.rate)
+            if road.staged_count and road.bearer.credit() <= 0 and now - road.last_accept > STALLED:
+                self.closed(road)  # its window is full and nothing comes back: they may expire, or go elsewhere
         if self._groups:
             self._groups = {key: pin for key, pin in self._groups.items() if pin[1] > now}
         self.outcomes.doubts_over(now)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gateway.model import Change, Mo
 
-__all__ = ["AccountMoved", "AlarmMoved", "Event", "LinkMoved", "Moved", "Replied", "StoreMoved"]
+__all__ = ["AccountMoved", "AlarmMoved", "Event", "LinkMoved", "Moved", "OptedOut", "Replied", "StoreMoved"]
 
 
 class Moved:
@@ -56,6 +56,26 @@ class Replied:
         self.at = at
 
 
+class OptedOut:
+    """Somebody objects to marketing, or no longer does. act: stop, start, review, or an operator's add, remove.
+
+    number: whole, for those who keep it to themselves. source: "mo:36180", or who did it.
+    """
+
+    __slots__ = ("account", "act", "at", "evidence", "number", "scopes", "source")
+
+    def __init__(
+        self, act: str, number: str, scopes: Sequence[str], account: str, source: str, evidence: str, at: int
+    ) -> None:
+        self.act = act
+        self.number = number
+        self.scopes = scopes
+        self.account = account
+        self.source = source
+        self.evidence = evidence
+        self.at = at
+
+
 class StoreMoved:
     """The store stopped or resumed taking writes."""
 
@@ -80,4 +100,4 @@ class AlarmMoved:
         self.at = at
 
 
-Event = Moved | LinkMoved | AccountMoved | Replied | StoreMoved | AlarmMoved
+Event = Moved | LinkMoved | AccountMoved | Replied | OptedOut | StoreMoved | AlarmMoved

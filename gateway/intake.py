@@ -73,20 +73,25 @@ class Intake:
         refused = self._shut()
         if refused is not None:
             return Submitted([Answer(*refused) for _ in messages], None)
+        # First of all: kinds decide the road, and texts what is the same again.
+        spoilt = self.rules.prepare(messages, account)
         ids = self._ledger.ids.take(len(messages), now_ms)
         known, twins = self._known(account, messages, now_ms)
         batch: list[Answer] = []
         taken: list[Message] = []
         free, limit = self._allowance(account)
         match = self._dispatcher.router.match
-        judge = self.rules.judge
+        judge, count = self.rules.judge, self.rules.taken
         repeated = False
-        for m, message_id in zip(messages, ids, strict=True):
+        for index, (m, message_id) in enumerate(zip(messages, ids, strict=True)):
             if twins and m.reference:  # one chunk names a reference twice: each is compared for itself
                 known = self._references.find(account.name, [m], now_ms)
             if known and m.reference in known:
                 batch.append(self._again(m, *known[m.reference]))
                 repeated = True
+                continue
+            if spoilt and index in spoilt:
+                batch.append(_refusal(spoilt[index]))
                 continue
             if min(m.parts, limit) > free:  # a text longer than a second's worth goes when nothing else does
                 text = f"account {account.name} may send {account.rate:g} segments a second"
@@ -102,10 +107,11 @@ class Intake:
                 m.group = f"multi:{ids[0]}"
             verdict = judge(m, account, now_ms)
             if verdict is not None and verdict.action is Action.REFUSE:
-                batch.append(Answer(verdict.status, 0, f"{verdict.rule}: {verdict.reason}"))
+                batch.append(_refusal(verdict))
                 continue
             batch.append(self._place(m, verdict, now_ms))
             taken.append(m)
+            count(m)
             free -= m.parts
             if m.reference:
                 self._references.add(m)
@@ -217,10 +223,15 @@ class Intake:
     ) -> None:
         """Nothing of it is on disk: say so, free the room and the references."""
         self._dispatcher.admitted(leaving, durable=False)
+        self.rules.given_back(taken)
         for m in taken:
             if m.reference:
                 self._references.drop(m)
         _refuse(batch, error)
+
+
+def _refusal(verdict: Verdict) -> Answer:
+    return Answer(verdict.status, 0, f"{verdict.rule}: {verdict.reason}")
 
 
 def _refuse(batch: Sequence[Answer], error: BaseException | None) -> None:

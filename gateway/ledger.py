@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from gateway.answers import never_left
 from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.events import Moved
@@ -25,6 +26,13 @@ _ADMITTED = {
     State.SCHEDULED: Cause.POSTPONE,
     State.HELD: Cause.HOLD,
 }
+
+
+_REFUSE, _OPT_OUT = int(Cause.REFUSE), int(Cause.OPT_OUT)
+
+
+def _unsent(message: Message) -> bool:
+    return message.state in FINAL and never_left(message.state, message.error, message.sent_at)
 
 
 class Tally:
@@ -44,7 +52,10 @@ class Tally:
 
 
 class Ledger:
-    """See the module."""
+    """See the module. given_back: hears of messages that have ended and never left us (quotas, frequency).
+
+    taken: hears of one whose size has changed, after given_back of the old size.
+    """
 
     def __init__(
         self,
@@ -62,6 +73,8 @@ class Ledger:
         self.ids = ids
         self.clock = clock
         self.tally = Tally(clock.wall_ms())
+        self.given_back: Callable[[Sequence[Message]], None] | None = None
+        self.taken: Callable[[Message], None] | None = None
 
     def settle(
         self,
@@ -92,6 +105,11 @@ class Ledger:
 
     def publish(self, changes: Sequence[Change]) -> None:
         self.tally.add(changes)
+        if self.given_back is not None:
+            # All causes that can end what never left lie between these two numbers.
+            ended = [m for m, _, cause in changes if _REFUSE <= cause <= _OPT_OUT and _unsent(m)]
+            if ended:
+                self.given_back(ended)
         if self.bus.watched:
             self.bus.publish(Moved(changes, self.clock.wall_ms()))
 

@@ -2,7 +2,8 @@
 
 A long reply may come in any order, over minutes, or never whole: parts are in the store until the text is
 joined or its wait is over, and then it is delivered marked as incomplete, never dropped. A reply to a number
-that belongs to no account is stored too, and shown. The network is told only when all of it is durable.
+that belongs to no account is stored too, and shown. The network is told only when all of it is durable, what it
+means (a STOP) included: see stops.py.
 """
 
 from __future__ import annotations
@@ -17,16 +18,33 @@ from gateway.events import Replied
 from gateway.ledger import Ledger
 from gateway.lifecycle import State
 from gateway.model import Mo, Note, NoteKind
-from gateway.stores.store import Store, StoredPart
+from gateway.stores.store import Batches, Store, StoredPart
 
-__all__ = ["MobileOriginated"]
+__all__ = ["Heard", "MobileOriginated"]
 
 OwnerOf = Callable[[str], str]
 """The account that owns a number (a short code, a long number); "" when none does."""
 
 
+class Heard:
+    """What replies mean: rows that share their commit, and what is done once that is durable."""
+
+    __slots__ = ("durable", "rows")
+
+    def __init__(self, rows: Batches = (), durable: Callable[[], None] = lambda: None) -> None:
+        self.rows = rows
+        self.durable = durable
+
+
+Hear = Callable[[Sequence[Mo]], Heard]
+"""Asked of whole replies, and of each part of a long one as it comes (its header says so)."""
+
+
 class MobileOriginated:
-    """See the module. unowned: replies to numbers of nobody, counted."""
+    """See the module. unowned: replies to numbers of nobody, counted. hear: reads them for the rules.
+
+    A text counts whatever brought it, also as a user's acknowledgement (esm_class, SMPP 3.4 §5.2.12).
+    """
 
     def __init__(self, ledger: Ledger, owner_of: OwnerOf) -> None:
         self._ledger = ledger
@@ -34,6 +52,7 @@ class MobileOriginated:
         self._owner_of = owner_of
         self._joiner = Joiner()
         self.unowned = 0
+        self.hear: Hear = lambda _: Heard()
 
     def load(self) -> None:
         """At start: parts that still wait for the others."""
@@ -60,7 +79,7 @@ class MobileOriginated:
             if joined is not None:
                 tokens = [token for token in joined.tokens if token != part.token]
                 finished += tokens
-                mos.append(self._whole(joined, bearer, each.user_ack))
+                mos.append(self._whole(joined, bearer))
             else:
                 stored.append(
                     (
@@ -78,7 +97,7 @@ class MobileOriginated:
         gone = {token[0] for token in finished if isinstance(token, tuple)}
         stored = [row for row in stored if row[0] not in gone]
         if stored:
-            kept = self._store.keep_parts(stored)
+            kept = self._keep(stored)
             if not mos and not finished:
                 return kept
         return self._deposit(mos, finished)
@@ -90,7 +109,17 @@ class MobileOriginated:
             bearer = token[1] if isinstance(token, tuple) else ""
             _ = self._deposit([self._whole(joined, bearer)], list(joined.tokens))
 
-    def _whole(self, joined: Joined, bearer: str, user_ack: bool = False) -> Mo:  # noqa: ARG002 - the rules will ask
+    def _keep(self, parts: Sequence[StoredPart]) -> asyncio.Future[None]:
+        """A part may say STOP although the others never come."""
+        heard = self.hear([
+            Mo(part_id, bearer, source, destination, coding, udh, payload, at, self._owner_of(destination), 0, False)
+            for part_id, bearer, source, destination, coding, udh, payload, at in parts
+        ])  # fmt: skip
+        done = self._store.keep_parts(parts, heard.rows)
+        done.add_done_callback(lambda future: None if _failed(future) else heard.durable())
+        return done
+
+    def _whole(self, joined: Joined, bearer: str) -> Mo:
         now = self._ledger.clock.wall_ms()
         data_coding, udh, payload = whole_of(joined)
         account = self._owner_of(joined.destination)
@@ -110,18 +139,26 @@ class MobileOriginated:
             for seq, mo in zip(seqs, owned, strict=True)
         ]
         parts = [token[0] for token in tokens if isinstance(token, tuple)]
-        done = self._store.deposit(mos, notes, parts)
+        heard = self.hear(mos)
+        done = self._store.deposit(mos, notes, parts, heard.rows)
 
         def durable(future: asyncio.Future[None]) -> None:
-            if future.cancelled() or future.exception() is not None:
+            if _failed(future):
                 return
             if mos:
                 self._ledger.bus.publish(Replied(mos, now))
-            if notes:
-                self._ledger.outbox.push(notes)
+            try:
+                heard.durable()
+            finally:  # a fault in one may not cost the other: asyncio only logs what a callback raises
+                if notes:
+                    self._ledger.outbox.push(notes)
 
         done.add_done_callback(durable)
         return done
+
+
+def _failed(future: asyncio.Future[None]) -> bool:
+    return future.cancelled() or future.exception() is not None
 
 
 def whole_of(joined: Joined) -> tuple[int, bytes, bytes]:

@@ -52,7 +52,7 @@ class Part:
 class Message:
     """What an application asked for, once.
 
-    id: 63 bits, rises with time (MessageIds). account, route, bearer: names. reference, tag: the
+    id: 63 bits, rises with time (MessageIds). account, route, bearer: names. reference, tag, consent: the
     application's own words, "" if none. source, destination: canonical addresses. data_coding, udh,
     payload: as in drivers.bearer.Segment, the whole text (it is cut when it leaves); payload is b"" once wiped.
     echo: the addresses as the application wrote them, swapped for its receipts, when the canonical form would
@@ -67,6 +67,7 @@ class Message:
         "account",
         "bearer",
         "carrier_id",
+        "consent",
         "data_coding",
         "destination",
         "done_at",
@@ -128,6 +129,7 @@ class Message:
         self.carrier_id = ""
         self.reference = ""
         self.tag = ""
+        self.consent = ""
         self.user_reference = -1
         self.echo = b""
         self.group = ""

@@ -16,6 +16,7 @@ from gateway import build
 from gateway.config import Change, Config, Effect, diff, load_config
 from gateway.reroute import reroute
 from gateway.routing import Router
+from gateway.rulebook import law_of
 from gateway.throttle import Backoff
 from gateway.watchers import log as logging
 
@@ -51,7 +52,9 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
     if stopping:
         log.error("reload.refused", keys=[change.key for change in stopping])
         raise ReloadRefused(stopping)
+    law = law_of(new)
     made = _make_bearers(app, new, changes)
+    app.law = law
     old, app.config = app.config, new
     _accounts(app, old, new)
     _live(app, new)

@@ -28,10 +28,10 @@ async def until(condition, timeout=5.0):
 class RawEsme:
     """happened: ("answer", context, status, id) and ("deliver", Sm) in the order they came; end: how it closed.
 
-    status: what deliver_sm are answered with; None leaves them unanswered.
+    responses: the answers' PDUs, by context. status: what deliver_sm are answered with; None leaves them unanswered.
     """
 
-    def __init__(self, window=1000, enquire_link=0.0, response_timeout=30.0):
+    def __init__(self, window=1000, enquire_link=0.0, response_timeout=30.0, status=0):
         self.session = Session(
             Side.ESME,
             window=window,
@@ -40,15 +40,16 @@ class RawEsme:
             bind_timeout=5.0,
         )
         self.happened = []
-        self.status = 0
+        self.responses = {}
+        self.status = status
         self.end = None
         self.transport = None
 
     @classmethod
-    async def bound(cls, port, mode="trx", system_id=b"esme", password=b"secret", **options):
+    async def bound(cls, port, mode="trx", system_id=b"esme", password=b"secret", version=0x34, **options):
         esme = cls(**options)
         transport = await connect("127.0.0.1", port, esme.session, esme)
-        esme.session.bind(MODES[mode], codec.bind_body(system_id, password), transport._clock())
+        esme.session.bind(MODES[mode], codec.bind_body(system_id, password, b"", version), transport._clock())
         transport.flush()
         await until(lambda: esme.session.bind_status is not None or esme.end)
         return esme
@@ -100,6 +101,7 @@ class RawEsme:
         self.happened += [
             ("answer", n, status, pdu and pdu.message_id) for n, status, pdu in received.answers
         ]
+        self.responses.update((n, pdu) for n, _, pdu in received.answers)
         for pdu in received.requests:
             assert isinstance(pdu, Sm), pdu
             self.happened.append(("deliver", pdu))

@@ -34,15 +34,18 @@ def config_option(command: Command) -> Command:
 def load(config: str | None) -> Config:
     """The configuration of that file; with faults, all of them are printed and the program exits 78."""
     from gateway.config import ConfigError, find_config, load_config
+    from gateway.rulebook import law_of
 
     try:
-        return load_config(Path(config) if config else find_config(os.environ), os.environ)
+        found = load_config(Path(config) if config else find_config(os.environ), os.environ)
+        law_of(found)  # the countries' files are configuration too
     except ConfigError as error:
         for fault in error.faults:
             click.echo(str(fault), err=True)
         count = len(error.faults)
         click.echo(f"{count} fault{'s' if count > 1 else ''}: nothing was started or changed", err=True)
         sys.exit(BAD_CONFIGURATION)
+    return found
 
 
 def fail(text: str, code: int = 1) -> NoReturn:

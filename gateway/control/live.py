@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gateway.control.parts import Args, Gateway, Tell, View
 from gateway.control.words import Asked, kind_word, moment
-from gateway.events import AccountMoved, AlarmMoved, Event, LinkMoved, Moved, Replied, StoreMoved
+from gateway.events import AccountMoved, AlarmMoved, Event, LinkMoved, Moved, OptedOut, Replied, StoreMoved
 from gateway.lifecycle import advance
 from gateway.model import Change
 
@@ -77,6 +77,18 @@ def lines(event: Event, asked: Asked, wanted: _Wanted | None = None) -> Iterator
                     "bearer": mo.bearer,
                     "account": mo.account,
                 }
+    elif isinstance(event, OptedOut):
+        if wanted is None or not wanted.narrow or event.account == wanted.account:
+            yield {
+                "at": at,
+                "event": "optout",
+                "act": event.act,
+                "number": asked.shown(event.number),
+                "scopes": list(event.scopes),
+                "account": event.account,
+                "source": event.source,
+                "evidence": event.evidence,
+            }
     elif isinstance(event, LinkMoved):
         if wanted is None or not wanted.narrow or wanted.bearer == event.bearer:
             yield {

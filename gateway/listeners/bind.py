@@ -325,7 +325,7 @@ class Application:
             outbox.pump(account.name)
 
     def expired(self, contexts: Sequence[tuple[object, str]]) -> None:
-        """No answer in time: the note goes again, on whatever bind there is (at least once, §2.7 of the plan)."""
+        """No answer in time: the note goes again, on whatever bind there is (it is told at least once)."""
         if self._account is None:
             return
         notes = {d.note.seq: d.note for d, _ in contexts if isinstance(d, _Delivery)}

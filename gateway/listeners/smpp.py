@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from drivers.smpp.session import Session, Side
+from drivers.smpp.session import Closing, Session, Side
 from drivers.smpp.transport import SmppTransport, listen
 from gateway.accounts import Accounts, Refusal
 from gateway.answers import Answer
@@ -170,7 +170,7 @@ class SmppListener:
         self._open.discard(application)
         account, transport = application.account, application.transport
         if account is None or transport is None:
-            if reason not in ("lost", "peer unbound") and transport is not None:
+            if reason not in (Closing.LOST, Closing.PEER_UNBOUND) and transport is not None:
                 self._say("", "connection.closed", transport.peer, f"{reason}: {detail}")
             return
         if not any(each.receives and each.account is account for each in self._open):
@@ -191,7 +191,9 @@ class SmppListener:
     def refused(self, system_id: str, peer: str, refusal: Refusal) -> None:
         """The peer hears one refusal for all reasons; the log says which it was."""
         name = "".join(c if c.isprintable() else "?" for c in system_id)[:16]
-        self._say(name, "bind.refused", peer, refusal.reason)
+        known = any(account.system_id == system_id for account in self.accounts)
+        # Names that somebody makes up are one thing: each would be a line of its own otherwise.
+        self._say(name, "bind.refused", peer, refusal.reason, "" if known else "bind.refused unknown")
 
     def noted(self, account: str, peer: str, event: str, detail: str) -> None:
         self._say(account, event, peer, detail)
@@ -208,10 +210,13 @@ class SmppListener:
             datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         )
 
-    def _say(self, account: str, event: str, about: str, detail: str) -> None:
-        """One line for the first, then one a minute with how many there were: a storm must not fill a disk."""
+    def _say(self, account: str, event: str, about: str, detail: str, same: str = "") -> None:
+        """One line for the first, then one a minute with how many there were: a storm must not fill a disk.
+
+        same: what makes lines of several accounts one thing.
+        """
         now = self.clock.now()
-        key = (account, f"{event} {about}" if event == "submit.refused" else event)
+        key = ("", same) if same else (account, f"{event} {about}" if event == "submit.refused" else event)
         said = self._said.get(key)
         if said is not None and now - said[0] < REPEATS:
             said[1] += 1

@@ -203,6 +203,8 @@ class Submissions:
                 raise Refused(S.ESME_RINVPARLEN, f"TLV {tag:#06x}: at most {most} octets")
         message.reference = _utf8(tlvs, Tag.CLIENT_REFERENCE)
         message.tag = _utf8(tlvs, Tag.CAMPAIGN_TAG)
+        if Tag.CONSENT_REFERENCE in tlvs:
+            message.consent = _utf8(tlvs, Tag.CONSENT_REFERENCE)
         reference = tlvs.get(Tag.USER_MESSAGE_REFERENCE, b"")
         if len(reference) == 2:
             message.user_reference = int.from_bytes(reference, "big")

@@ -6,58 +6,101 @@ and its rule and reason go wherever the message is told of: response, receipt, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gateway.lifecycle import Cause
-from gateway.model import Message
-from gateway.rules.rule import Action, Rule, Verdict
+from gateway.model import Kind, Message
+from gateway.rules.consent import ConsentRule
+from gateway.rules.content import ContentRule
+from gateway.rules.frequency import FrequencyRule
+from gateway.rules.hours import HoursRule
+from gateway.rules.quota import QuotaRule
+from gateway.rules.rule import Action, Counting, Preparing, Rule, Verdict
 from gateway.rules.sender import SenderRule
+from gateway.rules.stop import StopRule
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
 
 __all__ = ["RULES", "Rulebook"]
 
-RULES: Mapping[str, type[Rule]] = {"sender": SenderRule}
+RULES: Mapping[str, type[Rule]] = {
+    "sender": SenderRule,
+    "content": ContentRule,
+    "stop": StopRule,
+    "consent": ConsentRule,
+    "hours": HoursRule,
+    "frequency": FrequencyRule,
+    "quota": QuotaRule,
+}
 """What this version can judge; other names in [rules] order are warned of by `chappe check`."""
 
 _CAUSE = {Action.POSTPONE: Cause.POSTPONE, Action.HOLD: Cause.HOLD, Action.REFUSE: Cause.REFUSE}
+_MARKETING = int(Kind.MARKETING)
 
 
 class Rulebook:
-    """The configured rules, in order. account_of: an account by its name, None once it is gone."""
+    """The configured rules, in order. account_of: an account by its name, None once it is gone.
+
+    Rules about marketing only are kept apart, so that no other kind pays for them.
+    """
 
     def __init__(self, rules: Sequence[Rule], account_of: Callable[[str], Account | None]) -> None:
         self._rules = tuple(rules)
+        self._plain = tuple(rule for rule in rules if not getattr(rule, "marketing_only", False))
         self._again = tuple(rule for rule in rules if rule.recheck)
+        self._plain_again = tuple(rule for rule in self._plain if rule.recheck)
+        self._preparing = tuple(rule for rule in rules if isinstance(rule, Preparing))
+        self._counting = tuple(rule for rule in rules if isinstance(rule, Counting))
         self._account_of = account_of
+
+    @property
+    def counts(self) -> bool:
+        """Whether a rule wants to hear of taken() and given_back()."""
+        return bool(self._counting)
+
+    def prepare(self, messages: Sequence[Message], account: Account) -> dict[int, Verdict]:
+        """Before a batch is compared and routed; refusals by place. Kinds and texts may have changed."""
+        refused: dict[int, Verdict] = {}
+        for rule in self._preparing:
+            refused |= rule.prepare(messages, account)
+        return refused
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """The first verdict against it; None: it may go."""
-        for rule in self._rules:
+        for rule in self._rules if message.kind == _MARKETING else self._plain:
             verdict = rule.judge(message, account, now_ms)
             if verdict is not None:
                 return verdict
         return None
+
+    def taken(self, message: Message) -> None:
+        """It was accepted: who counts, counts."""
+        for rule in self._counting:
+            rule.taken(message)
+
+    def given_back(self, messages: Iterable[Message]) -> None:
+        """They were taken and never left us."""
+        for rule in self._counting:
+            for message in messages:
+                rule.given_back(message)
 
     def recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, tuple[Cause, int, int, str]]:
         """Before the wire: (cause, until, status, reason) by id of those that may not leave now."""
         found: dict[int, tuple[Cause, int, int, str]] = {}
         if not self._again:
             return found
+        plain = self._plain_again
         for message in messages:
-            account = self._account_of(message.account)
+            rules = self._again if message.kind == _MARKETING else plain
+            account = self._account_of(message.account) if rules else None
             if account is None:
                 continue
-            for rule in self._again:
+            for rule in rules:
                 verdict = rule.judge(message, account, now_ms)
                 if verdict is not None:
-                    found[message.id] = (
-                        _CAUSE[verdict.action],
-                        verdict.until,
-                        verdict.status,
-                        f"{rule.name}: {verdict.reason}",
-                    )
+                    reason = f"{rule.name}: {verdict.reason}"
+                    found[message.id] = (_CAUSE[verdict.action], verdict.until, verdict.status, reason)
                     break
         return found

@@ -25,6 +25,7 @@ class ConsentRule:
 
     name = "consent"
     recheck = False
+    marketing_only = True
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
         if message.kind != _MARKETING or not account.require_consent or message.consent:

@@ -8,7 +8,7 @@ text that its application has split counts once, with its first part. Pure.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def counts_alone(udh: bytes) -> bool:
 class RollingCounts:
     """Exact counts by number over the last per_ms milliseconds: a log in order of time, and a count per number.
 
-    16 octets a message of the period and some 20 a number. Times may not fall: they are those of message ids.
+    16 octets a message of the period and some 20 a number. Times are those of message ids, which rise.
     """
 
     __slots__ = ("_counts", "_first", "_keys", "_times", "per_ms")
@@ -60,8 +60,13 @@ class RollingCounts:
 
     def add(self, number: str, at_ms: int) -> None:
         key = packed(number)
-        self._times.append(max(at_ms, self._times[-1] if self._times else 0))
-        self._keys.append(key)
+        if not self._times or at_ms >= self._times[-1]:
+            self._times.append(at_ms)
+            self._keys.append(key)
+        else:  # one that was replaced is counted anew, at its own moment
+            at = bisect_right(self._times, at_ms, self._first)
+            self._times.insert(at, at_ms)
+            self._keys.insert(at, key)
         self._counts.add(key, 1)
 
     def remove(self, number: str, at_ms: int) -> None:
@@ -99,6 +104,7 @@ class FrequencyRule:
 
     name = "frequency"
     recheck = False
+    marketing_only = True
 
     def __init__(self, counts: RollingCounts, messages: int) -> None:
         self.counts = counts
@@ -112,7 +118,9 @@ class FrequencyRule:
         if had < self._messages or self._has_begun(message, now_ms):
             return None
         days = self.counts.per_ms / 86_400_000
-        reason = f"this number was sent {had} marketing messages in {days:g} days; {self._messages} are allowed"
+        reason = (
+            f"this number was sent {had} marketing messages in {days:g} days; {self._messages} are allowed"
+        )
         return Verdict(self.name, Action.REFUSE, reason, answers.FREQUENCY_CAP)
 
     def taken(self, message: Message) -> None:

@@ -210,6 +210,7 @@ class HoursRule:
 
     name = "hours"
     recheck = True
+    marketing_only = True
 
     def __init__(self, places: Places, profile: str) -> None:
         self._places = places

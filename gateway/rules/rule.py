@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from gateway.model import Message
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
 
-__all__ = ["Action", "Rule", "Verdict"]
+__all__ = ["Action", "Counting", "Preparing", "Rule", "Verdict"]
 
 
 class Action(Enum):
@@ -42,10 +43,32 @@ class Verdict:
 
 
 class Rule(Protocol):
-    """name: as in [rules] order. recheck: asked again just before the wire (a STOP or 20:30 may have come)."""
+    """name: as in [rules] order. recheck: asked again just before the wire (a STOP or 20:30 may have come).
+
+    A class that says `marketing_only = True` is not asked about other kinds at all.
+    """
 
     name: str
     recheck: bool
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """None when this rule has nothing against the message at this time (Unix ms)."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A rule that looks at a batch before it is compared, routed and judged, and may change kinds and texts."""
+
+    def prepare(self, messages: Sequence[Message], account: Account) -> dict[int, Verdict]:
+        """The refusals, by place in the batch."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A rule that counts what was taken. Between the two calls nothing but replace_sm changes a message's size."""
+
+    def taken(self, message: Message) -> None:
+        """It was accepted, its id given; asked before the next message is judged."""
+
+    def given_back(self, message: Message) -> None:
+        """The store refused it, or it has ended and never left us (answers.never_left)."""

@@ -23,6 +23,7 @@ __all__ = [
     "open_reader",
     "read_only",
     "schema_of",
+    "was_there",
 ]
 
 BUSY_MS = 500

@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 MESSAGE_COLUMNS = (
     "id, state, account, kind, priority, source, destination, data_coding, udh, payload, parts, registered,"
     " expires, route, reference, tag, user_reference, echo, grp, due, bearer, carrier_id, sent_at, done_at,"
-    " error, reason, tries"
+    " error, reason, tries, consent"
 )
 
 (
@@ -67,7 +67,7 @@ MESSAGE_COLUMNS = (
 ) = range(38)
 
 STATEMENTS = (
-    f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 27)})",
+    f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 28)})",
     (
         "INSERT INTO message (id, state, account, kind, priority, source, destination, data_coding, payload, parts,"
         " registered, expires, route, due, bearer, tries, echo) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -151,7 +151,7 @@ WHOLE = -1
 def is_plain(m: Message) -> bool:
     """Whether INSERT_PLAIN holds all that a new message has."""
     return not (
-        m.tag or m.reference or m.udh or m.group or m.reason or m.error or m.done_at
+        m.tag or m.reference or m.udh or m.group or m.reason or m.error or m.done_at or m.consent
         or m.user_reference >= 0
     )  # fmt: skip
 
@@ -181,7 +181,7 @@ def message_row(m: Message, account: int, route: int, bearer: int | None) -> Row
         m.id, int(m.state), account, int(m.kind), m.priority, m.source, m.destination, m.data_coding, m.udh or None,
         m.payload, m.parts, m.registered, m.expires, route, m.reference or None, m.tag or None,
         m.user_reference if m.user_reference >= 0 else None, m.echo or None, m.group or None, m.due or None, bearer,
-        None, None, m.done_at or None, m.error or None, m.reason or None, m.tries or None,
+        None, None, m.done_at or None, m.error or None, m.reason or None, m.tries or None, m.consent or None,
     )  # fmt: skip
 
 
@@ -214,6 +214,7 @@ def message_from(row: Row, name: Callable[[int], str]) -> Message:
     m.error = row[24] or ""
     m.reason = row[25] or ""
     m.tries = row[26] or 0
+    m.consent = row[27] or ""
     return m
 
 

@@ -18,7 +18,7 @@ from gateway.model import Change, Message, Mo, Note
 from gateway.stores import files, rows
 from gateway.stores.reader import Reader
 from gateway.stores.rows import MESSAGE_COLUMNS
-from gateway.stores.store import Orphan, StoredPart, StoreError
+from gateway.stores.store import Batches, Orphan, StoredPart, StoreError
 from gateway.stores.writer import GroupWriter, Unit
 
 __all__ = ["SqliteStore", "open_sqlite"]
@@ -174,7 +174,7 @@ class SqliteStore(Reader):
         mos: Sequence[Mo],
         notes: Sequence[Note],
         parts: Sequence[int] = (),
-        more: Sequence[tuple[int, Sequence[rows.Row]]] = (),
+        more: Batches = (),
     ) -> asyncio.Future[None]:
         unit = self._writer.unit()
         number = self._names.number
@@ -222,23 +222,11 @@ class SqliteStore(Reader):
     def keep_orphans(self, orphans: Sequence[Orphan]) -> asyncio.Future[None]:
         unit = self._writer.unit()
         number = self._names.number
-        unit.add(
-            rows.INSERT_ORPHAN,
-            [
-                (
-                    o.id,
-                    number(o.bearer),
-                    o.carrier_id,
-                    o.recipient,
-                    o.state,
-                    int(o.final),
-                    o.code,
-                    o.at,
-                    o.raw,
-                )
-                for o in orphans
-            ],
-        )
+        found = [
+            (o.id, number(o.bearer), o.carrier_id, o.recipient, o.state, int(o.final), o.code, o.at, o.raw)
+            for o in orphans
+        ]
+        unit.add(rows.INSERT_ORPHAN, found)
         return self._write(unit)
 
     def drop_orphans(self, ids: Sequence[int]) -> asyncio.Future[None]:
@@ -247,9 +235,7 @@ class SqliteStore(Reader):
         return self._write(unit)
 
     # ── replies ──────────────────────────────────────────────────────────────────────────────────────────
-    def keep_parts(
-        self, parts: Sequence[StoredPart], more: Sequence[tuple[int, Sequence[rows.Row]]] = ()
-    ) -> asyncio.Future[None]:
+    def keep_parts(self, parts: Sequence[StoredPart], more: Batches = ()) -> asyncio.Future[None]:
         number = self._names.number
         kept = [(p[0], number(p[1]), *p[2:]) for p in parts]
         return self.write_many([(rows.INSERT_MO_PART, kept), *more])

@@ -19,6 +19,7 @@ from gateway.model import Change, Message, Mo, Note
 
 __all__ = [
     "BadRow",
+    "Batches",
     "FlowKey",
     "Orphan",
     "Store",
@@ -28,6 +29,10 @@ __all__ = [
     "StoredPart",
     "Waiting",
 ]
+
+
+Batches = Sequence[tuple[int, Sequence[tuple[Any, ...]]]]
+"""Rows by the number of their statement, for what shares the commit of something else."""
 
 
 class StoreError(Exception):
@@ -117,14 +122,19 @@ class Store(Protocol):
     def forget(self, notes: Sequence[Note]) -> Future[None]:
         """The application has answered: nothing is owed any more."""
 
-    def deposit(self, mos: Sequence[Mo], notes: Sequence[Note], parts: Sequence[int] = ()) -> Future[None]:
-        """Store replies and the notes that carry them; drop the stored parts that they were joined from."""
+    def deposit(
+        self, mos: Sequence[Mo], notes: Sequence[Note], parts: Sequence[int] = (), more: Batches = ()
+    ) -> Future[None]:
+        """Store replies and the notes that carry them; drop the stored parts that they were joined from.
+
+        more: what they mean (a STOP), durable with them or not at all.
+        """
 
     def replace(self, message: Message) -> Future[None]:
         """Rewrite the text, times and registered_delivery of a waiting message (replace_sm)."""
 
-    def keep_parts(self, parts: Sequence[StoredPart]) -> Future[None]:
-        """Store parts of long replies until they are deposited whole."""
+    def keep_parts(self, parts: Sequence[StoredPart], more: Batches = ()) -> Future[None]:
+        """Store parts of long replies until they are deposited whole; more as in deposit."""
 
     def kept_parts(self) -> list[StoredPart]:
         """At start."""

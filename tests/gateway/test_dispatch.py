@@ -338,3 +338,21 @@ def test_two_accounts_and_one_doubt_policy_each(tmp_path):
             assert Cause.DOUBT_STOP in {key[0] for key in gw.ledger.tally.counts}
 
     asyncio.run(story())
+
+
+def test_what_stands_ready_for_a_window_that_stays_full_goes_back(tmp_path):
+    async def story():
+        async with core(tmp_path, road={"rate": 1000, "window": 10}) as gw:
+            first = [gw.sms(text=b"%d" % n) for n in range(10)]
+            await gw.submit(*first)
+            gw.a.accept()
+            await gw.settled()
+            second = [gw.sms(text=b"%d" % n) for n in range(10, 30)]
+            await gw.submit(*second)
+            staged = gw.dispatcher.roads["a"].staged_count
+            assert staged > 0  # counted on the answers of the last 50 ms
+            await gw.passes(3.0)
+            assert gw.dispatcher.roads["a"].staged_count == 0
+            assert sum(m.state is State.QUEUED for m in second) == 20 - 10
+
+    asyncio.run(story())

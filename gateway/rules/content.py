@@ -1,0 +1,187 @@
+"""What a marketing text must show: who sends it, and how to object. And what is marketing, whatever it is called.
+
+A transactional text with a STOP mention (STOP and a short code) is judged as marketing, before it is routed;
+otp and alert never are. Marketing shows the account's brand in sender or text, and a STOP mention: asked for
+("require"), or added ("append") and counted in the segments. The parts of a text that its application has
+split wait for each other, at most 60 s, and are judged joined. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from drivers.sms.alphabet import Alphabet, alphabet_of, decode, fit
+from drivers.sms.split import segment_count
+from drivers.sms.udh import concat_of
+from gateway import answers
+from gateway.lifecycle import State
+from gateway.model import Kind, Message
+from gateway.rules.letters import normalise
+from gateway.rules.rule import Action, Verdict
+
+if TYPE_CHECKING:
+    from gateway.accounts import Account
+
+__all__ = ["ContentRule"]
+
+_MARKETING = int(Kind.MARKETING)
+_TRANSACTIONAL = int(Kind.TRANSACTIONAL)
+WAIT_MS = 60_000
+"""How long the parts of a text wait for each other; the first that came is judged alone after that."""
+_TEXTS_KEPT = 10_000
+
+
+def _may_mention(message: Message) -> bool:
+    """Cheap and never wrong when it says no: the octets of STOP, in GSM 03.38, ASCII or UCS-2."""
+    upper = message.payload.upper()
+    return b"STOP" in upper or (message.data_coding != 0 and b"S\0T\0O\0P" in upper)
+
+
+def _text_of(message: Message) -> str:
+    """What can be read of it; "" for binary data."""
+    if alphabet_of(message.data_coding) is Alphabet.OCTETS:
+        return ""
+    return decode(message.payload, message.data_coding, "gsm7", message.udh)
+
+
+class _Split:
+    """A text that its application has split: the parts that came, and what was said of the whole."""
+
+    __slots__ = ("fault", "parts", "since", "total")
+
+    def __init__(self, since: int, total: int) -> None:
+        self.since = since
+        self.total = total
+        self.parts: dict[int, str] = {}
+        self.fault = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts[sequence] for sequence in sorted(self.parts))
+
+
+class ContentRule:
+    """The rule. mention: as in [rules.stop]; mention_of: the number that a text tells to send STOP to, or "".
+
+    wording: what is appended, with {short_code}. told: hears of each text that was judged as marketing.
+    """
+
+    name = "content"
+    recheck = True
+    marketing_only = True
+
+    def __init__(
+        self,
+        mention: str,
+        mention_of: Callable[[str], str],
+        wording: str = " STOP {short_code}",
+        told: Callable[[Message], None] = lambda _: None,
+    ) -> None:
+        self._mention = mention
+        self._mention_of = mention_of
+        self._wording = wording
+        self._told = told
+        self._split: dict[tuple[str, str], _Split] = {}
+        self._brands: dict[str, str] = {}
+
+    # ── before it is routed ──────────────────────────────────────────────────────────────────────────────
+    def prepare(self, messages: Sequence[Message], account: Account) -> dict[int, Verdict]:
+        """Change kinds and append mentions; the refusals, by place in the batch."""
+        refused: dict[int, Verdict] = {}
+        for index, m in enumerate(messages):
+            kind = m.kind
+            if kind == _TRANSACTIONAL and _may_mention(m):
+                self._reclass(m, account, index, refused)
+            if m.kind == _MARKETING and self._mention == "append" and index not in refused and not m.udh:
+                self._append(m, account, index, refused)
+        return refused
+
+    def _reclass(self, m: Message, account: Account, index: int, refused: dict[int, Verdict]) -> None:
+        number = self._mention_of(_text_of(m))
+        if not number:
+            return
+        if Kind.MARKETING not in account.kinds:
+            reason = (
+                f"its STOP mention ({number}) makes it marketing, which account {account.name} may not send"
+            )
+            refused[index] = Verdict(self.name, Action.REFUSE, reason, answers.BAD_SERVICE_TYPE)
+            return
+        m.kind = Kind.MARKETING
+        self._told(m)
+
+    def _append(self, m: Message, account: Account, index: int, refused: dict[int, Verdict]) -> None:
+        text = _text_of(m)
+        if not account.stop_number or not text or self._mention_of(text):
+            return  # judge() says what is missing
+        coding, payload = fit(text + self._wording.format(short_code=account.stop_number))
+        parts = segment_count(payload, coding)
+        if parts > account.max_segments:
+            reason = (
+                f"with its STOP mention the text takes {parts} segments;"
+                f" account {account.name} may send {account.max_segments}"
+            )
+            refused[index] = Verdict(self.name, Action.REFUSE, reason, answers.MESSAGE_LENGTH)
+            return
+        m.data_coding, m.payload, m.parts = coding, payload, parts
+
+    # ── the verdict ──────────────────────────────────────────────────────────────────────────────────────
+    def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
+        if message.kind != _MARKETING:
+            return None
+        if message.state is not State.NEW:
+            return self._again(message, now_ms) if message.udh else None
+        concat = concat_of(message.udh) if message.udh else None
+        if concat is not None and concat.valid and concat.total > 1:
+            return self._part(message, account, now_ms, concat.total, concat.sequence)
+        return self._refusal(self._fault(message.source, _text_of(message), account))
+
+    def _fault(self, source: str, text: str, account: Account) -> str:
+        """What a whole text lacks, or ""."""
+        if account.brand and not self._shows(account.brand, source, text):
+            return f"marketing must show the brand {account.brand!r} in its sender or its text"
+        if self._mention != "off" and not self._mention_of(text):
+            if self._mention == "append" and not account.stop_number:
+                return f"account {account.name} has no stop_number to append to marketing"
+            example = self._wording.format(short_code=account.stop_number or "36180").strip()
+            return f"marketing must say how to object, such as {example!r}"
+        return ""
+
+    def _shows(self, brand: str, source: str, text: str) -> bool:
+        """Whatever the case, the accents and what stands between the letters."""
+        wanted = self._brands.get(brand)
+        if wanted is None:
+            wanted = self._brands[brand] = normalise(brand).replace(" ", "")
+        return wanted in normalise(source).replace(" ", "") or wanted in normalise(text).replace(" ", "")
+
+    def _refusal(self, fault: str) -> Verdict | None:
+        return Verdict(self.name, Action.REFUSE, fault, answers.MENTION_MISSING) if fault else None
+
+    # ── texts that the application has split ─────────────────────────────────────────────────────────────
+    def _part(self, m: Message, account: Account, now_ms: int, total: int, sequence: int) -> Verdict | None:
+        key = (m.account, f"{m.group or m.destination}")
+        split = self._split.get(key)
+        if split is None or now_ms - split.since >= WAIT_MS:
+            if split is None and len(self._split) >= _TEXTS_KEPT:
+                del self._split[next(iter(self._split))]
+            split = self._split[key] = _Split(now_ms, total)
+        split.parts[sequence] = _text_of(m)
+        if len(split.parts) < total:
+            reason = f"part {sequence} of {total} waits for the others, to be judged with them"
+            return Verdict(self.name, Action.POSTPONE, reason, 0, split.since + WAIT_MS)
+        split.fault = self._fault(m.source, split.text, account)
+        if not split.fault:
+            del self._split[key]
+        return self._refusal(split.fault)
+
+    def _again(self, m: Message, now_ms: int) -> Verdict | None:
+        """A part before the wire. Texts that were found good are not kept; nor is any over a restart."""
+        split = self._split.get((m.account, f"{m.group or m.destination}"))
+        if split is None:
+            return None
+        if split.fault:
+            return self._refusal(split.fault)
+        if now_ms < split.since + WAIT_MS:
+            return Verdict(self.name, Action.POSTPONE, "waits for the other parts", 0, split.since + WAIT_MS)
+        missing = split.total - len(split.parts)
+        return self._refusal(f"{missing} of its {split.total} parts did not come within 60 s")
