@@ -29,9 +29,10 @@ def draw() -> str:
         lines.append(f"| {before.name} | {cause.name.lower()} | {after.name} | {owner} |")
     lines += ["", "| state | number | |", "|---|---|---|"]
     for state in State:
-        note = "told to the application, once" if state in FINAL else "can be changed" if state in WAITING else ""
-        lines.append(f"| {state.name} | {int(state)} | {note} |")
-    lines += ["", f"Causes are stored by number: {', '.join(f'{c.name.lower()} {int(c)}' for c in Cause)}.", ""]
+        note = "told to the application, once" if state in FINAL else ""
+        lines.append(f"| {state.name} | {int(state)} | {note or 'can be changed' * (state in WAITING)} |")
+    causes = ", ".join(f"{cause.name.lower()} {int(cause)}" for cause in Cause)
+    lines += ["", f"Causes are stored by number: {causes}.", ""]
     return "\n".join(lines)
 
 

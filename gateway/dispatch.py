@@ -376,7 +376,8 @@ class Dispatcher:
             if road.adaptive.recover(now):
                 road.throttle.set_rate(road.adaptive.rate)
             if road.staged_count and road.bearer.credit() <= 0 and now - road.last_accept > STALLED:
-                self.closed(road)  # its window is full and nothing comes back: they may expire, or go elsewhere
+                # Its window is full and nothing comes back: these may expire, or go elsewhere.
+                self.closed(road)
         if self._groups:
             self._groups = {key: pin for key, pin in self._groups.items() if pin[1] > now}
         self.outcomes.doubts_over(now)

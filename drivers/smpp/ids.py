@@ -55,7 +55,8 @@ def candidates(receipt_id: str, mode: str = "auto") -> list[str]:
 
 class _Lazy(Sequence[str]):
     """candidates(), the other bases worked out only when the id as written has found nothing: a third of the
-    cost of a receipt otherwise."""
+    cost of a receipt otherwise.
+    """
 
     __slots__ = ("_first", "_keys", "_mode", "_receipt_id")
 

@@ -36,6 +36,7 @@ VERBS: Mapping[str, Mapping[str, Verb]] = {
         "find": ("messages", "find", "Messages by number, reference or carrier's id."),
         "trace": ("messages", "trace", "The whole story of one message."),
         "explain": ("messages", "explain", "What would happen to a message, and why."),
+        "report": ("report", "report", "What became of a campaign, in seven lines."),
         "hold": ("messages", "hold", "Keep waiting messages back."),
         "release": ("messages", "release", "Let held messages go."),
         "cancel": ("messages", "cancel", "End waiting messages."),

@@ -233,7 +233,8 @@ class Application:
 
     def _explains(self, command_id: int) -> bool:
         """Whether a response may carry TLVs. By SMPP 3.4 §4.4.2 a submit_sm_resp has none, and clients that read
-        it so (smpplib) fail on one; data_sm_resp may (§4.7.2), and 5.0 lets all. An account can say otherwise."""
+        it so (smpplib) fail on one; data_sm_resp may (§4.7.2), and 5.0 lets all. An account can say otherwise.
+        """
         account, transport = self._account, self.transport
         assert account is not None
         assert transport is not None

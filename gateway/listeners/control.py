@@ -29,6 +29,7 @@ from gateway.control.copying import Copier
 from gateway.control.explain import explain
 from gateway.control.parts import Args, Gateway, Refusal, Tell
 from gateway.control.rates import Rates, totals
+from gateway.control.report import report
 from gateway.control.words import Asked
 from gateway.lifecycle import Cause
 
@@ -69,6 +70,7 @@ class ControlListener:
             "find": lambda args, tell: finding.find(gateway, args, tell),
             "trace": lambda args, _tell: stories.trace(gateway, args),
             "explain": lambda args, _tell: self._now(explain(gateway, args)),
+            "report": lambda args, tell: report(gateway, args, tell),
             "tail": lambda args, tell: live.tail(gateway, args, tell),
             "orphans": lambda args, _tell: orphans(gateway, args),
         }

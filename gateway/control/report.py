@@ -1,0 +1,184 @@
+"""report: what became of the messages of a period, in seven lines; segments, latency, and what still waits.
+
+Counted from the stored messages by ranges of ids, in slices that are each made to take about a fifth of a
+second: others share the reader. A message that was refused when it was submitted was never taken: it is in no
+line. The lines and their words are those that French routers print, so that a campaign's figures compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gateway.answers import NO_ROUTE, never_left, own_error
+from gateway.control.finding import number_of
+from gateway.control.parts import Args, Gateway, Tell, View
+from gateway.control.words import Asked, admitted_at, first_id, moment
+from gateway.lifecycle import FINAL, State
+from gateway.model import EPOCH_MS
+
+__all__ = ["LINES", "line_of", "percentile", "report", "shares"]
+
+LINES = (
+    ("recu", "reçu"),
+    ("echec_transmission", "échec de la transmission"),
+    ("erreur_reception", "erreur lors de la réception"),
+    ("numero_inconnu", "numéro inconnu"),
+    ("non_route", "non routé"),
+    ("transmis", "transmis"),
+    ("recredite", "recrédité"),
+)
+"""Key in JSON, words on the page; in the order in which they are printed."""
+
+DAY_MS = 86_400_000
+FIRST_SLICE_MS = 600_000
+LEAST_SLICE_MS = 1_000
+PACE = 0.2
+_INVALID_DESTINATION = "11"  # ESME_RINVDSTADR, as a carrier's refusal is stored
+_TOOK = f"done_at - ((id >> 22) + {EPOCH_MS})"
+_SLICE = f"""
+    SELECT state, coalesce(error, ''), coalesce(sent_at, 0) > 0, coalesce(bearer, 0), parts,
+        CASE WHEN state<>2 OR coalesce(done_at, 0)=0 THEN -1
+            WHEN {_TOOK} < 10000 THEN {_TOOK} / 10 * 10
+            WHEN {_TOOK} < 600000 THEN {_TOOK} / 1000 * 1000
+            ELSE {_TOOK} / 60000 * 60000 END,
+        count(*)
+    FROM message WHERE id>=? AND id<? {{}} GROUP BY 1, 2, 3, 4, 5, 6"""
+"""Latency in steps of 10 ms below 10 s, of 1 s below 10 min, of 1 min above: few groups, whatever the period."""
+
+Unknown = Callable[[int, str], bool]
+"""Whether a bearer's error code says that nobody has this number: (number of the bearer's name, code)."""
+
+
+def line_of(state: State, error: str, sent: bool, bearer: int, unknown: Unknown) -> str:
+    """The key of the line that a message belongs to; "" while it waits or is on the wire."""
+    if state is State.DELIVERED:
+        return "recu"
+    if state in (State.ENROUTE, State.UNKNOWN):
+        return "transmis"
+    if state not in FINAL:
+        return ""
+    if error == own_error(NO_ROUTE):
+        return "non_route"
+    if never_left(state, error, int(sent)):
+        return "recredite"
+    if unknown(bearer, error) or (not sent and error == _INVALID_DESTINATION):
+        return "numero_inconnu"
+    if state is State.REJECTED or (state is State.UNDELIVERABLE and not sent):
+        return "echec_transmission"
+    return "erreur_reception"
+
+
+def shares(counts: Sequence[int]) -> list[str]:
+    """Of their sum, in percent to one decimal; what is not zero never reads 0.0, what is not all never 100.0."""
+    whole = sum(counts)
+    texts = []
+    for count in counts:
+        text = f"{100 * count / whole:.1f}" if whole else "0.0"
+        if count and text == "0.0":
+            text = "<0.1"
+        elif count < whole and text == "100.0":
+            text = ">99.9"
+        texts.append(text)
+    return texts
+
+
+def percentile(steps: dict[int, int], share: float) -> float | None:
+    """Seconds within which this share of the messages was delivered, to the step; None when there is none."""
+    left = sum(steps.values()) * share
+    for step in sorted(steps):
+        left -= steps[step]
+        if left <= 0:
+            return step / 1000
+    return None
+
+
+class _Tally:
+    """Sums of one report."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        self._unknown = unknown
+        self.messages = dict.fromkeys((*(key for key, _ in LINES), ""), 0)
+        self.segments = dict(self.messages)
+        self.steps: dict[int, int] = {}
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        state, error, sent, bearer, parts, step, count = row
+        line = line_of(State(state), error, bool(sent), bearer, self._unknown)
+        self.messages[line] += count
+        self.segments[line] += count * parts
+        if step >= 0:
+            self.steps[step] = self.steps.get(step, 0) + count
+
+
+async def report(gateway: Gateway, args: Args, tell: Tell) -> View:
+    """The breakdown of what was submitted from `since` to `until` (Unix ms, default: the last seven days)."""
+    asked = Asked(args)
+    wall = gateway.clock.wall_ms()
+    since, until = asked.number("since", wall - 7 * DAY_MS), asked.number("until", wall + 1)
+    tally = _Tally(_unknown_of(gateway))
+    conditions, arguments = "", []
+    if tag := asked.text("tag"):
+        conditions, arguments = "AND tag=?", [tag]
+    if account := asked.text("account"):
+        conditions, arguments = f"{conditions} AND account=?", [*arguments, await number_of(gateway, account)]
+    await _count(gateway, tally, (since, until), _SLICE.format(conditions), arguments, tell)
+    return _view(tally, asked, since, until)
+
+
+async def _count(
+    gateway: Gateway, tally: _Tally, period: tuple[int, int], sql: str, arguments: list[Any], tell: Tell
+) -> None:
+    oldest, newest = (await gateway.store.query("SELECT min(id), max(id) FROM message"))[0]
+    if oldest is None:
+        return
+    low, high = max(period[0], admitted_at(oldest)), min(period[1], admitted_at(newest) + 1)
+    whole, width = max(1, high - low), FIRST_SLICE_MS
+    while low < high:
+        end = min(high, low + width)
+        began = gateway.clock.now()
+        for row in await gateway.store.query(sql, (first_id(low), first_id(end), *arguments)):
+            tally.add(row)
+        took = gateway.clock.now() - began
+        width = max(LEAST_SLICE_MS, width // 2) if took > PACE else width * 2
+        low = end
+        await tell({"progress": {"counted_to": moment(end), "done": round(1 - (high - low) / whole, 3)}})
+
+
+def _unknown_of(gateway: Gateway) -> Unknown:
+    """By the dialects of the bearers that are configured now; a bearer that is gone tells nothing any more."""
+    dialects = {}
+    for name, road in gateway.dispatcher.roads.items():
+        dialect = getattr(road.bearer, "dialect", None)
+        if dialect is not None:
+            dialects[gateway.store.number(name)] = dialect
+
+    def unknown(bearer: int, error: str) -> bool:
+        return bool(error) and bearer in dialects and dialects[bearer].means_unknown_subscriber(error, b"")
+
+    return unknown
+
+
+def _view(tally: _Tally, asked: Asked, since: int, until: int) -> View:
+    keys = [key for key, _ in LINES]
+    percents = shares([tally.messages[key] for key in keys])
+    return {
+        "since": moment(since),
+        "until": moment(until),
+        "tag": asked.text("tag") or None,
+        "account": asked.text("account") or None,
+        "messages": sum(tally.messages[key] for key in keys),
+        "segments": sum(tally.segments[key] for key in keys),
+        "lines": [
+            {
+                "line": key,
+                "name": name,
+                "messages": tally.messages[key],
+                "segments": tally.segments[key],
+                "percent": percent,
+            }
+            for (key, name), percent in zip(LINES, percents, strict=True)
+        ],
+        "waiting": {"messages": tally.messages[""], "segments": tally.segments[""]},
+        "latency_s": {"p50": percentile(tally.steps, 0.5), "p95": percentile(tally.steps, 0.95)},
+    }
