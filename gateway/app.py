@@ -50,8 +50,12 @@ from gateway.reroute import reroute
 from gateway.routing import Router
 from gateway.rulebook import Counters, law_of, rules_of
 from gateway.rules import Rulebook
+from gateway.rules.optouts import OptOuts
+from gateway.rules.stop import StopRule
+from gateway.stops import Stops
 from gateway.stores import files, rows
 from gateway.stores.housekeeping import Housekeeping
+from gateway.stores.optout_table import OptOutTable
 from gateway.stores.reference_table import ReferenceTable
 from gateway.stores.sqlite import SqliteStore, open_sqlite
 from gateway.sweeper import Sweeper
@@ -149,6 +153,7 @@ class App:
             self.ledger, self.queue, Router(build.routes_of(config.routes)), self.correlation, self.doubts,
             self.random.random,
         )  # fmt: skip
+        self.optouts = OptOuts(OptOutTable(self.store).key_of(config.store.hmac_key_file))
         self.law = law_of(config)
         self.counters = Counters()
         self.rules = self.rulebook()
@@ -163,6 +168,12 @@ class App:
         )
         self.intake.closed = self._closed
         self.desk = Desk(self.ledger, self.queue, self.outcomes.standing_aside)
+        self.stops = Stops(
+            self.ledger, self.desk, self.optouts, OptOutTable(self.store), self.accounts.get, self.dispatcher.roads,
+            self.intake.submit,
+        )  # fmt: skip
+        self.stops.apply(config.rules, self.law)
+        self.mo.hear = self.stops.hear
         self.links = Links(self.ledger, self.dispatcher, self.receipts, self.mo, self.random.random)
         self.sweeper = Sweeper(
             self.store, Housekeeping(self.store), self.desk, self.ledger, self.queue, self.dispatcher,
@@ -180,6 +191,7 @@ class App:
         self.queue.load(self.clock.wall_ms())
         self.outbox.load()
         self.references.load()
+        self.stops.load()
         self.mo.load()
         doubtful = self.store.in_doubt()
         if doubtful:
@@ -217,7 +229,8 @@ class App:
     def rulebook(self) -> Rulebook:
         """The rules as they are configured now; what they count is read where it is not counted yet."""
         self.counters.load(self.config, self.store, self.clock.wall_ms())
-        book = rules_of(self.config, self.law, self.counters, self.accounts.get, self.clock.wall_ms, {})
+        made = {"stop": StopRule(self.optouts)}
+        book = rules_of(self.config, self.law, self.counters, self.accounts.get, self.clock.wall_ms, made)
         self.ledger.taken = book.taken if book.counts else None
         self.ledger.given_back = book.given_back if book.counts else None
         return book
@@ -235,6 +248,8 @@ class App:
             await self.links.stop_all(drain)
         if getattr(self, "smpp", None) is not None and self.smpp is not None:
             await self.smpp.stop()
+        if hasattr(self, "stops"):
+            await self.stops.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -278,6 +293,7 @@ class App:
         while True:
             await asyncio.sleep(1.0)
             try:
+                self.stops.turn()
                 await self.sweeper.turn()
             except Exception:  # the next turn tries again
                 log.exception("sweeper.failed")

@@ -81,7 +81,7 @@ class Intake:
         taken: list[Message] = []
         free, limit = self._allowance(account)
         match = self._dispatcher.router.match
-        judge, count = self.rules.judge, self.rules.taken
+        judge = self.rules.judge
         repeated = False
         for index, (m, message_id) in enumerate(zip(messages, ids, strict=True)):
             if twins and m.reference:  # one chunk names a reference twice: each is compared for itself
@@ -111,10 +111,7 @@ class Intake:
                 continue
             batch.append(self._place(m, verdict, now_ms))
             taken.append(m)
-            count(m)
             free -= m.parts
-            if m.reference:
-                self._references.add(m)
         self._spend(account, taken)
         if taken:
             return Submitted(batch, self._store(taken, batch, now_ms))
@@ -179,7 +176,11 @@ class Intake:
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
     def _place(self, m: Message, verdict: Verdict | None, now_ms: int) -> Answer:
-        """Where a message that we take begins, unless it may leave at once."""
+        """Where a message that we take begins, unless it may leave at once; who remembers or counts is told."""
+        if m.reference:
+            self._references.add(m)
+        if self.rules.counts:
+            self.rules.taken(m)
         if verdict is not None:
             m.reason = f"{verdict.rule}: {verdict.reason}"
             m.due = verdict.until or now_ms

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
-__all__ = ["notify", "watchdog_interval"]
+__all__ = ["notify", "reloading", "watchdog_interval"]
 
 
 def notify(*lines: str) -> bool:
@@ -21,6 +22,14 @@ def notify(*lines: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def reloading() -> bool:
+    """Say that the configuration is read again; READY=1 must follow, whatever came of it.
+
+    Type=notify-reload tells this reload from an earlier one by the time, so both go in one datagram.
+    """
+    return notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def watchdog_interval() -> float:

@@ -84,6 +84,7 @@ def _live(app: App, new: Config) -> None:
     app.store.wipe_at_once = build.wiped_at_once(new)
     app.queue.reweigh()
     app.rules = app.intake.rules = app.rulebook()
+    app.stops.apply(new.rules, app.law)
 
 
 def _make_bearers(app: App, new: Config, changes: list[Change]) -> dict[str, Bearer]:

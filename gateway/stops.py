@@ -19,7 +19,7 @@ from drivers.sms.split import segment_count
 from drivers.sms.udh import concat_of
 from gateway import answers
 from gateway.accounts import Account
-from gateway.config.policy import StopSettings
+from gateway.config.policy import RulesSettings, StopSettings
 from gateway.desk import Desk
 from gateway.events import OptedOut
 from gateway.ledger import Ledger
@@ -87,10 +87,10 @@ class Stops:
         self.optouts = optouts
         self.table = table
 
-    def apply(self, settings: StopSettings, law: Law | None) -> None:
-        """New settings and words; the lists stay."""
-        self._settings = settings
-        self._law = law
+    def apply(self, settings: RulesSettings, law: Law | None) -> None:
+        """New settings and words; the lists stay. Without the rule "stop" no reply is read."""
+        self._settings = settings.stop
+        self._law = law if "stop" in settings.order else None
         self.optouts.mention = law.vocabulary.mention if law is not None else lambda _: ""
 
     def load(self) -> None:

@@ -58,6 +58,7 @@ class Esme:
         self.name = name
         self.takes_whole = settings.long_messages == "payload"
         self.draining = False
+        self.dialect = dialect
         self._statuses = dialect.statuses
         self._clock = seams.clock
         self._wall = seams.wall

@@ -47,6 +47,7 @@ VERBS: Mapping[str, Mapping[str, Verb]] = {
         "drain": ("operate", "drain", "Take nothing new, finish what is on the wire."),
         "reload": ("operate", "reload", "Read the configuration again."),
         "orphans": ("operate", "orphans", "Receipts that matched nothing."),
+        "optouts": ("optouts", "optouts", "Who wants no marketing, with proof."),
         "backup": ("operate", "backup", "Copy the store while the gateway runs."),
     },
     "To look after": {

@@ -24,6 +24,7 @@ from drivers.smpp.dialect import DialectError
 from gateway.app import App
 from gateway.cli.config_file import BAD_CONFIGURATION, config_option, load
 from gateway.config import Config, ConfigError, warnings
+from gateway.notify import notify, reloading
 from gateway.reload import ReloadRefused
 from gateway.secrets import SecretError
 from gateway.stores.store import StoreError, StoreNewer
@@ -118,6 +119,17 @@ class Daemon:
         self._reloading = asyncio.ensure_future(self._reload())
 
     async def _reload(self) -> None:
+        reloading()
+        what = "the configuration was refused, the former one is in force; "
+        try:
+            if await self._reloaded():
+                what = ""
+        finally:  # without READY=1, `systemctl reload` would wait for ever
+            if not self._stops:  # STOPPING=1 is the last word
+                notify("READY=1", f"STATUS={what}{self.app.queue.count} messages wait")
+
+    async def _reloaded(self) -> bool:
+        """Whether the file is in force now; the log says what changed, or what is wrong with it."""
         try:
             changes: list[dict[str, Any]] = await self.app.reload()
         except ConfigError as error:
@@ -129,6 +141,8 @@ class Daemon:
             log.exception("reload.failed", detail=str(error))
         else:
             log.info("reload.done", changes=[change["change"] for change in changes])
+            return True
+        return False
 
 
 def _for_a_person(error: Exception) -> bool:

@@ -142,6 +142,8 @@ def _explained(e: Any) -> list[str]:
         f"{verdict['rule']}: {verdict['action']}, {verdict['reason']}" if verdict else "nothing against it"
     )
     lines.append(f"  rules      {rules} (order: {', '.join(e['rules']['order']) or 'none'})")
+    if e["rules"]["hours"]:
+        lines.append(f"  hours      {e['rules']['hours']}")
     lines.append(f"  validity   {duration(e['validity_s'])}, until {e['expires']}")
     lines.append("")
     rows = [("→" if r["chosen"] else "", r["name"], r["reason"]) for r in e["routes"]]

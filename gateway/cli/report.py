@@ -25,7 +25,8 @@ def report(daemon: Daemon, **wanted: Any) -> None:
 
 def _reported(found: Any) -> list[str]:
     rows = [
-        (line["name"], line["messages"], f"{line['percent']:>5} %", line["segments"]) for line in found["lines"]
+        (line["name"], line["messages"], f"{line['percent']:>5} %", line["segments"])
+        for line in found["lines"]
     ]
     whole = ("total", found["messages"], "", found["segments"])
     waiting, latency = found["waiting"], found["latency_s"]
@@ -33,6 +34,9 @@ def _reported(found: Any) -> list[str]:
     lines = [", ".join([*about, f"{found['since']} to {found['until']}"]), ""]
     lines += table(("line", "messages", "share", "segments"), [*rows, whole])
     lines += ["", f"still waiting: {waiting['messages']} messages, {waiting['segments']} segments"]
+    optouts = found["optouts"]
+    if optouts["percent"] is not None:
+        lines.append(f"opt-outs: {optouts['stops']}, {optouts['percent']} % of the marketing received")
     if latency["p50"] is not None:
         lines.append(f"delivered within {duration(latency['p50'])} (half), {duration(latency['p95'])} (95 %)")
     return lines

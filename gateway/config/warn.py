@@ -18,7 +18,7 @@ from gateway.settings import dotted
 
 __all__ = ["NOT_SERVED", "warnings"]
 
-NOT_SERVED = ("listeners.http", "rules", "mqtt", "alertmanager", "leds")
+NOT_SERVED = ("listeners.http", "mqtt", "alertmanager", "leds")
 """Tables that this version reads and checks, and whose part it does not have yet."""
 
 
@@ -35,11 +35,6 @@ def _not_served(config: Config) -> Iterator[str]:
     for table in NOT_SERVED:
         if table in named:
             yield f"{table}: this version reads [{table}] but does not serve it yet"
-    if "rules" in NOT_SERVED and any("marketing" in account.kinds for account in config.accounts.values()):
-        yield (
-            "rules: this version does not judge marketing yet (STOP list, hours, frequency): the application "
-            "must, or leave marketing out of its account's kinds"
-        )
 
 
 def _listeners(config: Config) -> Iterator[str]:
@@ -96,6 +91,16 @@ def _carried(config: Config, account: AccountSettings, kind: KindName) -> bool:
 
 
 def _marketing(config: Config) -> Iterator[str]:
+    kept, rules = config.store.retention.metadata, config.rules
+    senders = [account for account in config.accounts.values() if "marketing" in account.kinds]
+    if senders and "frequency" in rules.order and kept < rules.frequency.marketing.per:
+        yield (
+            "store.retention.metadata: shorter than rules.frequency.marketing.per: what is forgotten counts no more "
+            "after a restart"
+        )
+    monthly = any(account.quota.segments_per_month for account in config.accounts.values())
+    if monthly and "quota" in rules.order and kept < 31 * 86_400:
+        yield "store.retention.metadata: shorter than a month: after a restart, monthly quotas count only what is kept"
     for name, bearer in config.bearers.items():
         if bearer.driver == "modem" and "marketing" in bearer.kinds:
             yield f"bearers.{name}.kinds: no SIM's contract allows marketing; it is refused in profile fr"

@@ -12,8 +12,9 @@ from gateway.control.parts import Args, Gateway, Refusal, View
 from gateway.control.roads import tiers
 from gateway.control.waiting import reason_of
 from gateway.control.words import Asked, kind_word, moment
-from gateway.model import Message
+from gateway.model import Kind, Message
 from gateway.routing import Route
+from gateway.rules.hours import HoursRule
 from gateway.rules.rule import Action, Verdict
 
 __all__ = ["explain"]
@@ -26,14 +27,15 @@ def explain(gateway: Gateway, args: Args) -> View:
     kind = asked.kind()
     m = _message(asked, account, account.default_kind if kind is None else kind)
     at = asked.number("at", gateway.clock.wall_ms())
+    m.expires = at + int(account.validity[m.kind] * 1000)
+    verdict = gateway.rules.prepare([m], account).get(0)
     faults = _faults(account, m)
     route = gateway.dispatcher.router.match(m.account, m.kind, m.source, m.destination)
     if route is None:
         faults.append("no route takes this recipient and kind (0x0407)")
     else:
         m.route = route.name
-    verdict = gateway.rules.judge(m, account, at)
-    m.expires = at + int(account.validity[m.kind] * 1000)
+    verdict = verdict or gateway.rules.judge(m, account, at)
     view: View = {
         "account": account.name,
         "kind": kind_word(m.kind),
@@ -43,7 +45,11 @@ def explain(gateway: Gateway, args: Args) -> View:
         "route": route.name if route is not None else None,
         "routes": [_why_route(candidate, route, m) for candidate in gateway.dispatcher.router.routes],
         "bearers": tiers(gateway, route, m.kind) if route is not None else [],
-        "rules": {"order": list(gateway.config.rules.order), "verdict": _verdict(verdict)},
+        "rules": {
+            "order": list(gateway.config.rules.order),
+            "verdict": _verdict(verdict),
+            "hours": _hours(gateway, m, account, at),
+        },
         "at": moment(at),
         "expires": moment(m.expires),
         "validity_s": account.validity[m.kind],
@@ -126,6 +132,14 @@ def _why_route(candidate: Route, chosen: Route | None, m: Message) -> View:
         reasons.append("a route before it in the file matches first")
     words = "; ".join(reasons) or "it matches, the first to do so"
     return {"name": candidate.name, "chosen": taken, "reason": words}
+
+
+def _hours(gateway: Gateway, m: Message, account: Account, at: int) -> str | None:
+    """The window where the recipient is, for marketing."""
+    rule = gateway.rules.named("hours")
+    if m.kind is not Kind.MARKETING or not isinstance(rule, HoursRule):
+        return None
+    return rule.explain(m.destination, at, account.extra_regions).words
 
 
 def _verdict(verdict: Verdict | None) -> View | None:

@@ -79,16 +79,7 @@ def lines(event: Event, asked: Asked, wanted: _Wanted | None = None) -> Iterator
                 }
     elif isinstance(event, OptedOut):
         if wanted is None or not wanted.narrow or event.account == wanted.account:
-            yield {
-                "at": at,
-                "event": "optout",
-                "act": event.act,
-                "number": asked.shown(event.number),
-                "scopes": list(event.scopes),
-                "account": event.account,
-                "source": event.source,
-                "evidence": event.evidence,
-            }
+            yield {"at": at, "event": "optout", **_optout(event, asked)}
     elif isinstance(event, LinkMoved):
         if wanted is None or not wanted.narrow or wanted.bearer == event.bearer:
             yield {
@@ -101,15 +92,7 @@ def lines(event: Event, asked: Asked, wanted: _Wanted | None = None) -> Iterator
             }
     elif isinstance(event, AccountMoved):
         if wanted is None or not wanted.narrow or wanted.account == event.account:
-            yield {
-                "at": at,
-                "event": "account",
-                "account": event.account,
-                "bound": event.bound,
-                "binds": event.binds,
-                "peer": event.address,
-                "reason": event.reason,
-            }
+            yield {"at": at, "event": "account", **_account(event)}
     elif isinstance(event, StoreMoved):
         yield {"at": at, "event": "store", "well": event.well, "reason": event.why}
     elif isinstance(event, AlarmMoved):
@@ -121,6 +104,27 @@ def lines(event: Event, asked: Asked, wanted: _Wanted | None = None) -> Iterator
             "severity": event.severity,
             "text": event.text,
         }
+
+
+def _optout(event: OptedOut, asked: Asked) -> View:
+    return {
+        "act": event.act,
+        "number": asked.shown(event.number),
+        "scopes": list(event.scopes),
+        "account": event.account,
+        "source": event.source,
+        "evidence": event.evidence,
+    }
+
+
+def _account(event: AccountMoved) -> View:
+    return {
+        "account": event.account,
+        "bound": event.bound,
+        "binds": event.binds,
+        "peer": event.address,
+        "reason": event.reason,
+    }
 
 
 def _change(change: Change, asked: Asked) -> View:

@@ -25,6 +25,7 @@ from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue
 from gateway.receipts import Receipts
 from gateway.rules import Rulebook
+from gateway.stops import Stops
 from gateway.stores.sqlite import SqliteStore
 
 __all__ = ["Args", "BindView", "BindsView", "Gateway", "Refusal", "Tell", "View"]
@@ -87,6 +88,7 @@ class Gateway(Protocol):
     rules: Rulebook
     intake: Intake
     desk: Desk
+    stops: Stops
 
     @property
     def smpp(self) -> BindsView | None: ...

@@ -42,9 +42,14 @@ _SLICE = f"""
             WHEN {_TOOK} < 10000 THEN {_TOOK} / 10 * 10
             WHEN {_TOOK} < 600000 THEN {_TOOK} / 1000 * 1000
             ELSE {_TOOK} / 60000 * 60000 END,
-        count(*)
-    FROM message WHERE id>=? AND id<? {{}} GROUP BY 1, 2, 3, 4, 5, 6"""
+        kind=3, count(*)
+    FROM message m WHERE id>=? AND id<? {{}} GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 """Latency in steps of 10 ms below 10 s, of 1 s below 10 min, of 1 min above: few groups, whatever the period."""
+
+_STOPS = """
+    SELECT count(DISTINCT a.key) FROM optout_act a JOIN mo ON mo.id=a.mo JOIN message m ON m.id=mo.message
+    WHERE a.act='stop' AND m.id>=? AND m.id<? {}"""
+"""People who answered one of these messages with a STOP."""
 
 Unknown = Callable[[int, str], bool]
 """Whether a bearer's error code says that nobody has this number: (number of the bearer's name, code)."""
@@ -101,12 +106,15 @@ class _Tally:
         self.messages = dict.fromkeys((*(key for key, _ in LINES), ""), 0)
         self.segments = dict(self.messages)
         self.steps: dict[int, int] = {}
+        self.marketing = 0
 
     def add(self, row: tuple[Any, ...]) -> None:
-        state, error, sent, bearer, parts, step, count = row
+        state, error, sent, bearer, parts, step, marketing, count = row
         line = line_of(State(state), error, bool(sent), bearer, self._unknown)
         self.messages[line] += count
         self.segments[line] += count * parts
+        if marketing and line == "recu":
+            self.marketing += count
         if step >= 0:
             self.steps[step] = self.steps.get(step, 0) + count
 
@@ -117,13 +125,20 @@ async def report(gateway: Gateway, args: Args, tell: Tell) -> View:
     wall = gateway.clock.wall_ms()
     since, until = asked.number("since", wall - 7 * DAY_MS), asked.number("until", wall + 1)
     tally = _Tally(_unknown_of(gateway))
-    conditions, arguments = "", []
+    conditions = ""
+    arguments: list[Any] = []
     if tag := asked.text("tag"):
-        conditions, arguments = "AND tag=?", [tag]
+        conditions, arguments = "AND m.tag=?", [tag]
     if account := asked.text("account"):
-        conditions, arguments = f"{conditions} AND account=?", [*arguments, await number_of(gateway, account)]
+        conditions, arguments = (
+            f"{conditions} AND m.account=?",
+            [*arguments, await number_of(gateway, account)],
+        )
     await _count(gateway, tally, (since, until), _SLICE.format(conditions), arguments, tell)
-    return _view(tally, asked, since, until)
+    stops = await gateway.store.query(
+        _STOPS.format(conditions), (first_id(since), first_id(until), *arguments)
+    )
+    return {**_view(tally, asked, since, until), "optouts": _optouts(stops[0][0], tally.marketing)}
 
 
 async def _count(
@@ -143,6 +158,11 @@ async def _count(
         width = max(LEAST_SLICE_MS, width // 2) if took > PACE else width * 2
         low = end
         await tell({"progress": {"counted_to": moment(end), "done": round(1 - (high - low) / whole, 3)}})
+
+
+def _optouts(stops: int, received: int) -> View:
+    """STOPs in answer to these messages, and their share of the marketing that was received."""
+    return {"stops": stops, "percent": round(100 * stops / received, 2) if received else None}
 
 
 def _unknown_of(gateway: Gateway) -> Unknown:

@@ -27,6 +27,7 @@ from gateway.control import finding, live, roads, stories, views, waiting
 from gateway.control.acts import ACTS, orphans
 from gateway.control.copying import Copier
 from gateway.control.explain import explain
+from gateway.control.optouts import OPTOUT_ACTS, optouts
 from gateway.control.parts import Args, Gateway, Refusal, Tell
 from gateway.control.rates import Rates, totals
 from gateway.control.report import report
@@ -61,7 +62,7 @@ class ControlListener:
         self._inode = 0
         self._rates = Rates()
         self._held = waiting.HeldOnes()
-        self._acts = {**ACTS, "backup": Copier().backup}
+        self._acts = {**ACTS, **OPTOUT_ACTS, "backup": Copier().backup}
         self._reads: dict[str, Read] = {
             "status": self._status,
             "links": lambda _args, _tell: self._now(roads.links(gateway, self._rates)),
@@ -73,6 +74,7 @@ class ControlListener:
             "report": lambda args, tell: report(gateway, args, tell),
             "tail": lambda args, tell: live.tail(gateway, args, tell),
             "orphans": lambda args, _tell: orphans(gateway, args),
+            "optouts": lambda args, _tell: optouts(gateway, args),
         }
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -141,6 +141,11 @@ class Requests:
             raise Refused(S.ESME_RREPLACEFAIL, "the source address is not that of the message")
         fresh.expires = fresh.expires if pdu.validity_period else message.expires
         fresh.due = (fresh.due or now) if pdu.schedule_delivery_time else message.due
+        fresh.kind = message.kind
+        spoilt = self._intake.rules.rewritten(fresh, account, now)
+        if spoilt or fresh.kind != message.kind:
+            text = spoilt or "its STOP mention makes it marketing: cancel it and submit it anew"
+            raise Refused(S.ESME_RREPLACEFAIL, text)
         await self._desk.replace(message, fresh)
         return response(pdu.command_id, S.ESME_ROK, pdu.sequence_number)
 

@@ -43,7 +43,8 @@ _MARKETING = int(Kind.MARKETING)
 class Rulebook:
     """The configured rules, in order. account_of: an account by its name, None once it is gone.
 
-    Rules about marketing only are kept apart, so that no other kind pays for them.
+    Rules about marketing only are kept apart, so that no other kind pays for them. counts: whether a rule wants
+    to hear of taken() and given_back().
     """
 
     def __init__(self, rules: Sequence[Rule], account_of: Callable[[str], Account | None]) -> None:
@@ -53,12 +54,12 @@ class Rulebook:
         self._plain_again = tuple(rule for rule in self._plain if rule.recheck)
         self._preparing = tuple(rule for rule in rules if isinstance(rule, Preparing))
         self._counting = tuple(rule for rule in rules if isinstance(rule, Counting))
+        self.counts = bool(self._counting)
         self._account_of = account_of
 
-    @property
-    def counts(self) -> bool:
-        """Whether a rule wants to hear of taken() and given_back()."""
-        return bool(self._counting)
+    def named(self, name: str) -> Rule | None:
+        """One of the rules in force."""
+        return next((rule for rule in self._rules if rule.name == name), None)
 
     def prepare(self, messages: Sequence[Message], account: Account) -> dict[int, Verdict]:
         """Before a batch is compared and routed; refusals by place. Kinds and texts may have changed."""
@@ -66,6 +67,14 @@ class Rulebook:
         for rule in self._preparing:
             refused |= rule.prepare(messages, account)
         return refused
+
+    def rewritten(self, message: Message, account: Account, now_ms: int) -> str:
+        """Why a waiting message may not get this text (replace_sm), or "": asks those who look at texts."""
+        verdict = self.prepare([message], account).get(0)
+        if verdict is None and message.kind == _MARKETING:
+            found = (rule.judge(message, account, now_ms) for rule in self._rules if rule in self._preparing)
+            verdict = next((each for each in found if each is not None), None)
+        return f"{verdict.rule}: {verdict.reason}" if verdict is not None else ""
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """The first verdict against it; None: it may go."""

@@ -8,19 +8,21 @@ split wait for each other, at most 60 s, and are judged joined. Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from drivers.sms.alphabet import Alphabet, alphabet_of, decode, fit
 from drivers.sms.split import segment_count
-from drivers.sms.udh import concat_of
 from gateway import answers
 from gateway.lifecycle import State
 from gateway.model import Kind, Message
 from gateway.rules.letters import normalise
 from gateway.rules.rule import Action, Verdict
+from gateway.rules.split_texts import TextKey, part_of, text_key
 
 if TYPE_CHECKING:
+    from drivers.sms.udh import Concat
     from gateway.accounts import Account
 
 __all__ = ["ContentRule"]
@@ -32,10 +34,10 @@ WAIT_MS = 60_000
 _TEXTS_KEPT = 10_000
 
 
-def _may_mention(message: Message) -> bool:
-    """Cheap and never wrong when it says no: the octets of STOP, in GSM 03.38, ASCII or UCS-2."""
-    upper = message.payload.upper()
-    return b"STOP" in upper or (message.data_coding != 0 and b"S\0T\0O\0P" in upper)
+_NARROW, _WIDE = b"STOP", b"S\0T\0O\0P"
+"""STOP in GSM 03.38 or Latin-1, and in UCS-2: a text without these octets has no mention."""
+_USUAL = re.compile(r"(?<!\w)stop (?:au )?[0-9]{3,8}(?!\w)", re.IGNORECASE)
+"""The mention as nearly all write it: found at a tenth of what reading the whole text costs."""
 
 
 def _text_of(message: Message) -> str:
@@ -82,18 +84,20 @@ class ContentRule:
         self._mention_of = mention_of
         self._wording = wording
         self._told = told
-        self._split: dict[tuple[str, str], _Split] = {}
+        self._split: dict[TextKey, _Split] = {}
         self._brands: dict[str, str] = {}
 
     # ── before it is routed ──────────────────────────────────────────────────────────────────────────────
     def prepare(self, messages: Sequence[Message], account: Account) -> dict[int, Verdict]:
         """Change kinds and append mentions; the refusals, by place in the batch."""
         refused: dict[int, Verdict] = {}
+        appends = self._mention == "append"
         for index, m in enumerate(messages):
-            kind = m.kind
-            if kind == _TRANSACTIONAL and _may_mention(m):
-                self._reclass(m, account, index, refused)
-            if m.kind == _MARKETING and self._mention == "append" and index not in refused and not m.udh:
+            if m.kind == _TRANSACTIONAL:  # the busiest path of all rules: octets first
+                upper = m.payload.upper()
+                if _NARROW in upper or (m.data_coding and _WIDE in upper):
+                    self._reclass(m, account, index, refused)
+            if appends and m.kind == _MARKETING and index not in refused and not m.udh:
                 self._append(m, account, index, refused)
         return refused
 
@@ -112,7 +116,7 @@ class ContentRule:
 
     def _append(self, m: Message, account: Account, index: int, refused: dict[int, Verdict]) -> None:
         text = _text_of(m)
-        if not account.stop_number or not text or self._mention_of(text):
+        if not account.stop_number or not text or self._mentions(text):
             return  # judge() says what is missing
         coding, payload = fit(text + self._wording.format(short_code=account.stop_number))
         parts = segment_count(payload, coding)
@@ -131,16 +135,16 @@ class ContentRule:
             return None
         if message.state is not State.NEW:
             return self._again(message, now_ms) if message.udh else None
-        concat = concat_of(message.udh) if message.udh else None
-        if concat is not None and concat.valid and concat.total > 1:
-            return self._part(message, account, now_ms, concat.total, concat.sequence)
+        concat = part_of(message.udh)
+        if concat is not None:
+            return self._part(message, account, now_ms, concat)
         return self._refusal(self._fault(message.source, _text_of(message), account))
 
     def _fault(self, source: str, text: str, account: Account) -> str:
         """What a whole text lacks, or ""."""
         if account.brand and not self._shows(account.brand, source, text):
             return f"marketing must show the brand {account.brand!r} in its sender or its text"
-        if self._mention != "off" and not self._mention_of(text):
+        if self._mention != "off" and not self._mentions(text):
             if self._mention == "append" and not account.stop_number:
                 return f"account {account.name} has no stop_number to append to marketing"
             example = self._wording.format(short_code=account.stop_number or "36180").strip()
@@ -149,17 +153,22 @@ class ContentRule:
 
     def _shows(self, brand: str, source: str, text: str) -> bool:
         """Whatever the case, the accents and what stands between the letters."""
+        if brand in text or brand in source:
+            return True
         wanted = self._brands.get(brand)
         if wanted is None:
             wanted = self._brands[brand] = normalise(brand).replace(" ", "")
         return wanted in normalise(source).replace(" ", "") or wanted in normalise(text).replace(" ", "")
 
+    def _mentions(self, text: str) -> bool:
+        return _USUAL.search(text) is not None or bool(self._mention_of(text))
+
     def _refusal(self, fault: str) -> Verdict | None:
         return Verdict(self.name, Action.REFUSE, fault, answers.MENTION_MISSING) if fault else None
 
     # ── texts that the application has split ─────────────────────────────────────────────────────────────
-    def _part(self, m: Message, account: Account, now_ms: int, total: int, sequence: int) -> Verdict | None:
-        key = (m.account, f"{m.group or m.destination}")
+    def _part(self, m: Message, account: Account, now_ms: int, concat: Concat) -> Verdict | None:
+        key, total, sequence = text_key(m, concat), concat.total, concat.sequence
         split = self._split.get(key)
         if split is None or now_ms - split.since >= WAIT_MS:
             if split is None and len(self._split) >= _TEXTS_KEPT:
@@ -176,7 +185,8 @@ class ContentRule:
 
     def _again(self, m: Message, now_ms: int) -> Verdict | None:
         """A part before the wire. Texts that were found good are not kept; nor is any over a restart."""
-        split = self._split.get((m.account, f"{m.group or m.destination}"))
+        concat = part_of(m.udh)
+        split = self._split.get(text_key(m, concat)) if concat is not None else None
         if split is None:
             return None
         if split.fault:

@@ -12,11 +12,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from drivers.sms.udh import concat_of
 from gateway import answers
 from gateway.model import Kind, Message
 from gateway.rules.packed import PackedCounts, packed
 from gateway.rules.rule import Action, Verdict
+from gateway.rules.split_texts import TextKey, part_of, text_key
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -26,13 +26,13 @@ __all__ = ["FrequencyRule", "RollingCounts", "counts_alone"]
 _MARKETING = int(Kind.MARKETING)
 _TOGETHER_MS = 300_000
 """Ms during which later parts of a text belong to a first part that was counted."""
-_GROUPS_KEPT = 10_000
+_TEXTS_KEPT = 10_000
 
 
 def counts_alone(udh: bytes) -> bool:
     """Whether a message counts: it is whole, or the first part of a text that its application has split."""
-    concat = concat_of(udh) if udh else None
-    return concat is None or not concat.valid or concat.total < 2 or concat.sequence == 1
+    concat = part_of(udh)
+    return concat is None or concat.sequence == 1
 
 
 class RollingCounts:
@@ -109,7 +109,7 @@ class FrequencyRule:
     def __init__(self, counts: RollingCounts, messages: int) -> None:
         self.counts = counts
         self._messages = messages
-        self._groups: dict[tuple[str, str], int] = {}
+        self._texts: dict[TextKey, int] = {}
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
         if message.kind != _MARKETING:
@@ -128,10 +128,11 @@ class FrequencyRule:
         if message.kind != _MARKETING or not counts_alone(message.udh):
             return
         self.counts.add(message.destination, message.submitted_at)
-        if message.udh:
-            if len(self._groups) >= _GROUPS_KEPT:
-                del self._groups[next(iter(self._groups))]
-            self._groups[message.account, message.group] = message.submitted_at
+        concat = part_of(message.udh)
+        if concat is not None:
+            if len(self._texts) >= _TEXTS_KEPT:
+                del self._texts[next(iter(self._texts))]
+            self._texts[text_key(message, concat)] = message.submitted_at
 
     def given_back(self, message: Message) -> None:
         """It was counted and never left us."""
@@ -140,6 +141,7 @@ class FrequencyRule:
 
     def _has_begun(self, message: Message, now_ms: int) -> bool:
         """A later part of a text whose first part was counted."""
-        if not message.udh or counts_alone(message.udh):
+        concat = part_of(message.udh)
+        if concat is None or concat.sequence == 1:
             return False
-        return now_ms - self._groups.get((message.account, message.group), 0) < _TOGETHER_MS
+        return now_ms - self._texts.get(text_key(message, concat), 0) < _TOGETHER_MS

@@ -103,17 +103,19 @@ class OptOutTable:
     def in_use(self) -> bool:
         return bool(self._store.read("SELECT 1 FROM optout LIMIT 1"))
 
-    def adopt(self, key: bytes) -> None:
-        """Make sure that the digests were made with this key. Raises StoreError."""
+    def key_of(self, path: Path) -> bytes:
+        """The key in this file, which is the one that the digests were made with. Raises StoreError."""
+        key = load_key(path, self.in_use)
         mark = hashlib.blake2b(b"the key of the opt-outs", key=key, digest_size=8).hexdigest()
         known = self._store.meta("optout_key")
         if known and known != mark and self.in_use:
             raise StoreError(
-                "store.hmac_key_file is not the key with which this store's opt-outs were made, so none of them would"
-                " be found: put the file back that belongs to the store"
+                f"{path} (store.hmac_key_file) is not the key with which this store's opt-outs were made, so none of"
+                " them would be found: put the file back that belongs to the store"
             )
         if known != mark:
             _ = self._store.put_meta("optout_key", mark)
+        return key
 
     # ── at start ─────────────────────────────────────────────────────────────────────────────────────────
     def active(self) -> Iterator[tuple[str, list[int]]]:

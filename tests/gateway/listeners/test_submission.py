@@ -122,6 +122,13 @@ def test_parts_are_counted_and_limited():
     assert status(sm(b"too", tlvs=long)) == 0x01
 
 
+def test_the_consent_that_marketing_rests_on():
+    assert read(sm(tlvs={Tag.CONSENT_REFERENCE: "formulaire-é".encode()})).consent == "formulaire-é"
+    assert read(sm(tlvs={Tag.CAMPAIGN_TAG: b"promo"})).consent == ""
+    assert status(sm(tlvs={Tag.CONSENT_REFERENCE: b"a" * 129})) == 0xC2
+    assert status(sm(tlvs={Tag.CONSENT_REFERENCE: b"\xff"})) == 0xC4
+
+
 def test_a_header_makes_a_group():
     header = concat_header(7, 3, 2)
     m = read(sm(header + b"abc", esm_class=0x40))

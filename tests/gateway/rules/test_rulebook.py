@@ -4,6 +4,7 @@ from core import account
 from making import message
 
 from gateway.lifecycle import Cause
+from gateway.model import Kind
 from gateway.rules import RULES, Rulebook
 from gateway.rules.rule import Action, Verdict
 
@@ -33,6 +34,56 @@ def test_only_those_that_want_it_are_asked_again():
     assert found == {1: (Cause.POSTPONE, 99, 0, "late: night")}
     assert never.asked == 0
     assert Rulebook([never], {}.get).recheck([message(1)], 0) == {}
+
+
+class About(Rule):
+    """One about marketing texts; it counts, too."""
+
+    marketing_only = True
+
+    def __init__(self, verdict=None, spoilt=None):
+        super().__init__("about", verdict, recheck=True)
+        self.spoilt, self.heard = spoilt or {}, []
+
+    def prepare(self, messages, account):
+        return self.spoilt
+
+    def taken(self, message):
+        self.heard.append(("taken", message.id))
+
+    def given_back(self, message):
+        self.heard.append(("given back", message.id))
+
+
+def test_other_kinds_do_not_pay_for_rules_about_marketing():
+    about = About(Verdict("about", Action.REFUSE, "no", 5))
+    book = Rulebook([about], {"shop": account()}.get)
+    ad, other = message(1, kind=Kind.MARKETING), message(2)
+    assert book.judge(other, account(), 0) is None
+    assert book.judge(ad, account(), 0).status == 5
+    assert list(book.recheck([ad, other], 0)) == [1]
+    assert about.asked == 2
+
+
+def test_who_counts_hears_what_was_taken_and_given_back():
+    about = About()
+    book = Rulebook([Rule("sender", None), about], {}.get)
+    assert book.counts
+    book.taken(message(1))
+    book.given_back([message(1), message(2)])
+    assert about.heard == [("taken", 1), ("given back", 1), ("given back", 2)]
+    assert not Rulebook([Rule("sender", None)], {}.get).counts
+
+
+def test_a_text_that_replaces_another_is_looked_at_by_who_looks_at_texts():
+    ad, refusal = message(1, kind=Kind.MARKETING), Verdict("about", Action.REFUSE, "no brand", 5)
+    capped = Rule("frequency", Verdict("frequency", Action.REFUSE, "too many", 5))
+    assert Rulebook([capped, About(refusal)], {}.get).rewritten(ad, account(), 0) == "about: no brand"
+    assert (
+        Rulebook([About(spoilt={0: refusal})], {}.get).rewritten(message(2), account(), 0)
+        == "about: no brand"
+    )
+    assert Rulebook([capped, About()], {}.get).rewritten(ad, account(), 0) == ""
 
 
 def test_every_rule_names_itself():

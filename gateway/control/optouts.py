@@ -1,0 +1,164 @@
+"""optouts: the list of objections, with proofs; added to, withdrawn from, imported and exported by operators.
+
+Each act is in the audit log; each entry's own proof is in the store. An import comes in slices, each durable when
+it is answered, so that one that is broken off can simply be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.control.acts import Act, audit
+from gateway.control.parts import Args, Gateway, Refusal, Tell, View
+from gateway.control.words import Asked, moment
+from gateway.rules.optouts import scope_fault
+from gateway.stops import Entry
+from gateway.stores.optout_table import ACTIVE
+
+__all__ = ["OPTOUT_ACTS", "optouts"]
+
+MOST = 10_000
+_PAGE = 1_000
+
+
+async def optouts(gateway: Gateway, args: Args) -> View:
+    """What holds now; with a number also everything that led to it."""
+    asked = Asked(args)
+    scope, number = _scope(asked), asked.recipient("number")
+    limit = asked.number("limit", 50, 1, MOST)
+    key = gateway.stops.optouts.digest(number) if number else None
+    found = await gateway.stops.table.page(scope, key, (0, 0), limit + 1)
+    story = await gateway.stops.table.story(key) if key is not None else []
+    return {
+        "total": len(gateway.stops.optouts),
+        "counts": await gateway.stops.table.counts(),
+        "optouts": [_shown(row, asked) for row in found[:limit]],
+        "more": len(found) > limit,
+        "story": [
+            {
+                "at": moment(at),
+                "act": act,
+                "scope": of,
+                "source": source,
+                "evidence": evidence,
+                "text": raw if asked.flag("unmasked") else None,
+            }
+            for at, act, of, _, source, evidence, raw in story
+        ],
+    }
+
+
+def _shown(row: tuple[Any, ...], asked: Asked) -> View:
+    _, key, scope, number, state, at, until, source, evidence = row
+    return {
+        "number": asked.shown(number) if number else None,
+        "key": f"{key & 2**64 - 1:016x}",
+        "scope": scope,
+        "state": "opted out" if state == ACTIVE else "review",
+        "at": moment(at),
+        "until": moment(until),
+        "source": source,
+        "evidence": evidence,
+    }
+
+
+def _scope(asked: Asked) -> str:
+    scope = asked.text("scope")
+    fault = scope_fault(scope) if scope else ""
+    if fault:
+        raise Refusal(f"--scope: {fault}", 2)
+    return scope
+
+
+def _entry(gateway: Gateway, asked: Asked) -> Entry:
+    """The one number and scope that an operator named."""
+    number, scope = asked.recipient("number"), _scope(asked)
+    if not number.startswith("+"):
+        raise Refusal("say which number, in international form: +33612345678", 2)
+    if not scope:
+        raise Refusal("say what it covers: --scope short_code:36180, account:NAME, brand:NAME or global", 2)
+    kind, _, name = scope.partition(":")
+    if kind == "account" and gateway.accounts.get(name) is None:
+        there = ", ".join(sorted(account.name for account in gateway.accounts)) or "none"
+        raise Refusal(f"--scope {scope}: no such account; there are {there}", 2)
+    return scope, number, gateway.clock.wall_ms(), asked.text("evidence")
+
+
+async def add(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
+    """One number; what waits for it is refused."""
+    asked = Asked(args)
+    entry = _entry(gateway, asked)
+    added = await gateway.stops.add([entry], who)
+    await audit(gateway, who, "optouts add", f"{Asked({}).shown(entry[1])} {entry[0]}: {added} added")
+    return {"added": added, "scope": entry[0], "number": asked.shown(entry[1])}
+
+
+async def remove(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
+    """One number in one scope; the reason is its proof, so there must be one."""
+    asked = Asked(args)
+    entry = _entry(gateway, asked)
+    if not entry[3]:
+        raise Refusal("say on what proof it is withdrawn: --evidence «…»", 2)
+    removed = await gateway.stops.remove([entry], who)
+    await audit(gateway, who, "optouts remove", f"{Asked({}).shown(entry[1])} {entry[0]}: {removed} removed")
+    return {"removed": removed, "scope": entry[0], "number": asked.shown(entry[1])}
+
+
+async def import_(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
+    """A slice of a file: entries [number, scope, Unix ms or 0, evidence]; "begin" and "end" only write the audit."""
+    asked = Asked(args)
+    file = asked.text("file")
+    for step in ("begin", "end"):
+        if asked.text(step):
+            await audit(gateway, who, f"optouts import {step}", f"{file}: {asked.text(step)}")
+            return {"added": 0, "known": 0}
+    now = gateway.clock.wall_ms()
+    entries = [_imported(row, now) for row in args.get("entries") or []]
+    added = await gateway.stops.add(entries, f"import of {file} by {who}", "import")
+    return {"added": added, "known": len(entries) - added}
+
+
+def _imported(row: object, now: int) -> Entry:
+    """The command has looked at each already; this is for whoever speaks to the socket without it."""
+    if not (isinstance(row, list) and len(row) == 4 and all(isinstance(n, str) for n in (*row[:2], row[3]))):
+        raise Refusal(f"an entry is [number, scope, Unix ms, evidence], not {row!r}"[:200], 2)
+    number, scope, at, evidence = row
+    fault = scope_fault(scope)
+    if fault or not isinstance(at, int) or not number.startswith("+") or not number[1:].isdecimal():
+        raise Refusal(fault or f"{number!r} at {at!r} is no entry: use +33612345678 and Unix ms", 2)
+    return scope, number, at or now, evidence
+
+
+async def export(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
+    """A page of the list; whole numbers are an act, which the audit log tells of."""
+    asked = Asked(args)
+    scope = _scope(asked)
+    after = _place(args.get("after"))
+    if after == (0, 0) and asked.flag("unmasked"):
+        await audit(gateway, who, "optouts export", f"{scope or 'all'}, numbers in full")
+    found = await gateway.stops.table.page(scope, None, after, _PAGE)
+    last = found[-1][:2] if len(found) == _PAGE else None
+    return {
+        "optouts": [_shown(row, asked) for row in found if row[4] == ACTIVE],
+        "after": [str(number) for number in last] if last else None,
+    }
+
+
+def _place(value: object) -> tuple[int, int]:
+    """Where the page before ended: two numbers as texts, since JSON's are not good for 64 bits everywhere."""
+    if value is None:
+        return 0, 0
+    try:
+        scope, key = map(int, value)  # type: ignore[call-overload]  # whatever it is, it is judged here
+    except (TypeError, ValueError) as error:
+        raise Refusal("after is the two numbers of the page before", 2) from error
+    return scope, key
+
+
+OPTOUT_ACTS: Mapping[str, Act] = {
+    "optouts.add": add,
+    "optouts.remove": remove,
+    "optouts.import": import_,
+    "optouts.export": export,
+}

@@ -1,0 +1,68 @@
+"""`chappe report`: what is printed of the gateway's answer, and its JSON."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli.report import report
+from gateway.control.report import LINES, shares
+
+COUNTS = [3969, 8, 18, 112, 4, 267, 1]
+ANSWER = {
+    "since": "2026-11-15T00:00:00.000Z", "until": "2026-11-22T00:00:00.000Z", "tag": "noël", "account": None,
+    "messages": 4379, "segments": 8758,
+    "lines": [
+        {"line": key, "name": name, "messages": count, "segments": 2 * count, "percent": percent}
+        for (key, name), count, percent in zip(LINES, COUNTS, shares(COUNTS), strict=True)
+    ],
+    "waiting": {"messages": 7, "segments": 14}, "latency_s": {"p50": 1.5, "p95": 62.0},
+    "optouts": {"stops": 12, "percent": 0.3},
+}  # fmt: skip
+
+
+@pytest.fixture
+def chappe(monkeypatch):
+    """Runs the command against that answer; what it was asked with is kept."""
+    asked = []
+
+    def call(path, verb, args, tell):
+        asked.append((verb, args))
+        return ANSWER
+
+    monkeypatch.setattr("gateway.control_client.call", call)
+
+    def invoke(*words):
+        result = CliRunner().invoke(report, [*words, "--socket", "control.sock"], env={"NO_COLOR": "1"})
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    invoke.asked = asked
+    return invoke
+
+
+def test_the_case_of_the_seeds_as_printed(chappe):
+    lines = [line.rstrip() for line in chappe("--tag", "noël").splitlines()]
+    assert lines[0] == "tag noël, 2026-11-15T00:00:00.000Z to 2026-11-22T00:00:00.000Z"
+    table = [" ".join(line.split()) for line in lines[3:11]]
+    assert table == [
+        "reçu 3969 90.6 % 7938",
+        "échec de la transmission 8 0.2 % 16",
+        "erreur lors de la réception 18 0.4 % 36",
+        "numéro inconnu 112 2.6 % 224",
+        "non routé 4 0.1 % 8",
+        "transmis 267 6.1 % 534",
+        "recrédité 1 <0.1 % 2",
+        "total 4379 - 8758",
+    ]
+    assert lines[-3:] == [
+        "still waiting: 7 messages, 14 segments",
+        "opt-outs: 12, 0.3 % of the marketing received",
+        "delivered within 1.5 s (half), 1 min (95 %)",
+    ]
+    assert chappe.asked[0][0] == "report"
+    assert chappe.asked[0][1]["tag"] == "noël"
+
+
+def test_json_is_the_answer(chappe):
+    assert json.loads(chappe("--json")) == ANSWER

@@ -1,0 +1,152 @@
+"""The seven lines: where each stored state belongs, the seeds' own case to the digit, and a report over a socket."""
+
+import pytest
+from making import NOW, message, opened, run
+
+from drivers.smpp.dialect import STANDARD
+from gateway.control.report import LINES, line_of, percentile, report, shares
+from gateway.lifecycle import Cause, State
+from gateway.model import EPOCH_MS, Kind, MessageIds
+
+KEYS = [key for key, _ in LINES]
+
+
+def unknown(bearer, error):
+    return bearer == 1 and STANDARD.means_unknown_subscriber(error, b"")
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "sent", "line"),
+    [
+        (State.DELIVERED, "", True, "recu"),
+        (State.DELIVERED, "", False, "recu"),  # its receipt outran the response
+        (State.REJECTED, "69", False, "echec_transmission"),  # ESME_RSUBMITFAIL
+        (State.UNDELIVERABLE, "88", False, "echec_transmission"),  # tries are spent
+        (State.REJECTED, "012", True, "echec_transmission"),
+        (State.UNDELIVERABLE, "012", True, "erreur_reception"),
+        (State.EXPIRED, "", True, "erreur_reception"),
+        (State.DELETED, "", True, "erreur_reception"),
+        (State.UNDELIVERABLE, "3/1", True, "numero_inconnu"),
+        (State.REJECTED, "11", False, "numero_inconnu"),
+        (State.EXPIRED, "0407", False, "non_route"),
+        (State.ENROUTE, "", True, "transmis"),
+        (State.UNKNOWN, "", True, "transmis"),
+        (State.EXPIRED, "0402", False, "recredite"),
+        (State.REJECTED, "0401", False, "recredite"),
+        (State.DELETED, "", False, "recredite"),
+        (State.QUEUED, "", False, ""),
+        (State.HELD, "", False, ""),
+        (State.SCHEDULED, "0402", False, ""),
+        (State.INFLIGHT, "", False, ""),
+    ],
+)
+def test_every_end_has_its_line(state, error, sent, line):
+    assert line_of(state, error, sent, 1, unknown) == line
+
+
+def test_an_unknown_dialect_knows_no_unknown_number():
+    assert line_of(State.UNDELIVERABLE, "3/1", True, 2, unknown) == "erreur_reception"
+
+
+def test_shares_as_the_routers_print_them():
+    assert shares([3969, 8, 18, 112, 4, 267, 1]) == ["90.6", "0.2", "0.4", "2.6", "0.1", "6.1", "<0.1"]
+    assert shares([100_000, 1]) == [">99.9", "<0.1"]
+    assert shares([0, 0]) == ["0.0", "0.0"]
+    assert shares([5]) == ["100.0"]
+
+
+def test_percentiles_of_steps():
+    steps = {100: 50, 2000: 45, 60_000: 5}
+    assert (percentile(steps, 0.5), percentile(steps, 0.95), percentile(steps, 1.0)) == (0.1, 2.0, 60.0)
+    assert percentile({}, 0.5) is None
+
+
+class Seen:
+    """What a report looks at."""
+
+    class dispatcher:
+        roads = {}
+
+    def __init__(self, store):
+        self.store = store
+        self.clock = self
+
+    def wall_ms(self):
+        return NOW + 100_000
+
+    def now(self):
+        return 0.0
+
+
+ENDS = {
+    "recu": (3969, Cause.DELIVER, ""), "echec_transmission": (8, Cause.REFUSE, "69"),
+    "erreur_reception": (18, Cause.FAIL, "12"), "numero_inconnu": (112, Cause.REFUSE, "11"),
+    "non_route": (4, Cause.OUTLIVE, "0407"), "transmis": (267, Cause.ACCEPT, ""),
+    "recredite": (1, Cause.CANCEL, ""), "": (7, None, ""),
+}  # fmt: skip
+ACCEPTED_FIRST = {Cause.DELIVER, Cause.FAIL, Cause.ACCEPT}
+
+
+async def _end(store, line, ids):
+    count, cause, error = ENDS[line]
+    made = [message(i, kind=Kind.MARKETING, tag="noël" if line != "" else "", parts=2) for i in ids[:count]]
+    await store.admit(made)
+    changes = []
+    for m in made:
+        if cause in ACCEPTED_FIRST or cause is Cause.REFUSE:
+            changes.append(m.advance(Cause.TAKE))
+        if cause in ACCEPTED_FIRST:
+            m.sent_at, m.carrier_id = (m.id >> 22) + EPOCH_MS + 50, str(m.id)
+            changes.append(m.advance(Cause.ACCEPT))
+        if cause not in (None, Cause.ACCEPT):
+            m.error, m.done_at = error, (m.id >> 22) + EPOCH_MS + 1500
+            changes.append(m.advance(cause))
+    if changes:
+        await store.apply(changes)
+
+
+def test_the_case_of_the_seeds(tmp_path):
+    async def story():
+        async with opened(tmp_path / "chappe.db") as store:
+            ids = MessageIds(1)
+            for line, (count, _, _) in ENDS.items():
+                await _end(store, line, ids.take(count, NOW))
+            told = []
+
+            async def tell(line):
+                told.append(line)
+
+            gateway = Seen(store)
+            whole = await report(gateway, {"since": NOW - 1000}, tell)
+            tagged = await report(gateway, {"since": NOW - 1000, "tag": "noël", "account": "shop"}, tell)
+            nobody = await report(gateway, {"since": NOW - 1000, "account": "nobody"}, tell)
+            later = await report(gateway, {"since": NOW + 50_000}, tell)
+            return whole, tagged, nobody, later, told
+
+    whole, tagged, nobody, later, told = run(story())
+    assert [line["line"] for line in whole["lines"]] == KEYS
+    assert [line["messages"] for line in whole["lines"]] == [3969, 8, 18, 112, 4, 267, 1]
+    assert [line["segments"] for line in whole["lines"]] == [7938, 16, 36, 224, 8, 534, 2]
+    assert [line["percent"] for line in whole["lines"]] == ["90.6", "0.2", "0.4", "2.6", "0.1", "6.1", "<0.1"]
+    assert (whole["messages"], whole["segments"]) == (4379, 8758)
+    assert whole["waiting"] == {"messages": 7, "segments": 14}
+    assert whole["latency_s"] == {"p50": 1.5, "p95": 1.5}
+    assert whole["optouts"] == {"stops": 0, "percent": 0.0}
+    assert (tagged["messages"], tagged["waiting"]["messages"]) == (4379, 0)
+    assert (nobody["messages"], later["messages"]) == (0, 0)
+    assert told[-1]["progress"]["done"] == 1
+
+
+def test_what_is_printed(linked):
+    from click.testing import CliRunner
+
+    from gateway.cli.report import report as command
+
+    linked.submit("+33612345678", tag="promo", registered=1)
+    linked.until(linked.app.outbox.counts)
+    result = CliRunner().invoke(command, ["--config", str(linked.path)], env={"NO_COLOR": "1"})
+    assert result.exit_code == 0, result.output
+    assert "reçu" in result.output
+    assert "100.0 %" in result.output
+    assert "still waiting: 0 messages" in result.output
+    assert linked.ask("report", tag="other")["messages"] == 0
