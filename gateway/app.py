@@ -130,7 +130,8 @@ class App:
         self._lock = files.lock(path)
         if gone:
             log.warning(
-                "store.missing", path=str(path), reason="a gateway ran here and its store is gone: an empty one is made",
+                "store.missing", path=str(path),
+                reason="a gateway ran here and its store is gone: an empty one is made",
                 remedy="stop, chappe restore BACKUP, start; what applications submit meanwhile is kept in the new one",
             )  # fmt: skip
         self.store = open_sqlite(path, build.wiped_at_once(self.config), self._store_moved, self._mismatch)
@@ -278,14 +279,14 @@ class App:
 
     async def _every_second(self) -> None:
         watchdog = watchdog_interval()
-        beat = 0.0
+        beat_at = self.clock.now()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(min(1.0, watchdog or 1.0))
             self._look_at_disk()
             self._look_at_outbox()
-            beat += 1.0
-            if watchdog and beat >= watchdog:
-                beat = 0.0
+            now = self.clock.now()
+            if watchdog and now - beat_at >= watchdog * 0.9 and not self.store.stuck(watchdog):
+                beat_at = now
                 notify("WATCHDOG=1", f"STATUS={self.queue.count} messages wait")
 
     async def _sweep(self) -> None:

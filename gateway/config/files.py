@@ -48,7 +48,15 @@ class Folders:
             places.append(self.config / path)
         if role == "secret" and self.credentials is not None:
             places.insert(0, self.credentials / path.name)
-        return next((place for place in places if place.exists()), self.state / path)
+        return next((place for place in places if _may_be_there(place)), self.state / path)
+
+
+def _may_be_there(place: Path) -> bool:
+    """Whether a file is there, or is hidden from us: then reading it says so, in words."""
+    try:
+        return place.exists()
+    except PermissionError:
+        return True
 
 
 def _variable(env: Mapping[str, str], name: str) -> Path | None:

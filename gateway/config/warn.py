@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from gateway.config.document import Config
 from gateway.config.files import file_keys
@@ -136,6 +137,14 @@ def _routes(config: Config) -> Iterator[str]:
             yield f"routes.{route.name}.bearers: all of them are switched off"
 
 
+def _visible(file: Path) -> bool:
+    try:
+        file.exists()
+    except PermissionError:
+        return False
+    return True
+
+
 def _files(config: Config) -> Iterator[str]:
     switched_off = {
         ("bearers", name) for name, bearer in config.document.bearers.items() if not bearer.enabled
@@ -143,6 +152,8 @@ def _files(config: Config) -> Iterator[str]:
     for path, file, role in file_keys(config.document):
         if path[:2] in switched_off or role == "state":
             continue
+        if not _visible(file):
+            continue  # in a folder that this user may not enter: reading it has said so, or will
         if not file.exists():
             yield f"{dotted(path)}: {file} is not there"
         elif not file.is_file():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from gateway import answers
 from gateway.lifecycle import Cause
 from gateway.model import Kind, Message
 from gateway.rules.consent import ConsentRule
@@ -105,6 +106,11 @@ class Rulebook:
             rules = self._again if message.kind == _MARKETING else plain
             account = self._account_of(message.account) if rules else None
             if account is None:
+                if (
+                    rules and message.kind == _MARKETING
+                ):  # nobody is left who could say under which rules it may go
+                    gone = f"account {message.account} is no longer configured"
+                    found[message.id] = (Cause.REFUSE, 0, answers.NO_ROUTE, gone)
                 continue
             for rule in rules:
                 verdict = rule.judge(message, account, now_ms)

@@ -315,6 +315,10 @@ class SqliteStore(Reader):
     def sick(self) -> str:
         return self._writer.sick
 
+    def stuck(self, seconds: float) -> bool:
+        """Whether a COMMIT has been under way for so long: the disk hangs, and nothing can be acknowledged."""
+        return self._writer.stuck(seconds)
+
     @property
     def transactions(self) -> int:
         return self._writer.transactions

@@ -96,6 +96,7 @@ class GroupWriter:
         self._pending: list[Unit] = []
         self._under_way: list[Unit] = []
         self._busy = False
+        self._busy_since = 0.0
         self._armed = False
         self._sick = ""
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
@@ -117,6 +118,10 @@ class GroupWriter:
     def sick(self) -> str:
         """Why nothing can be written now; "" when all is well."""
         return self._sick
+
+    def stuck(self, seconds: float) -> bool:
+        """Whether one job has kept the thread for so long."""
+        return self._busy and self._loop.time() - self._busy_since > seconds
 
     def write(self, unit: Unit) -> asyncio.Future[None]:
         """Queue a unit for the next transaction; its future is done when it is durable, or has failed."""
@@ -194,6 +199,7 @@ class GroupWriter:
             self._next()
             return
         self._busy = True
+        self._busy_since = self._loop.time()
         self._under_way = units
         self._jobs.put(self._commit)
 
