@@ -36,7 +36,7 @@ NOISE = 0.15
 def kills() -> list[Figure]:
     """A hundred kill -9 under load, each followed by a restart and a count of what was lost."""
     done = subprocess.run(
-        [sys.executable, KILLS, "100"], text=True, capture_output=True, check=False, cwd=REPO,
+        [sys.executable, KILLS, "--kills", "100"], text=True, capture_output=True, check=False, cwd=REPO,
         env={**os.environ, "PYTHONPATH": str(REPO)},
     )  # fmt: skip
     said = (done.stdout + done.stderr).strip().splitlines() or ["said nothing"]

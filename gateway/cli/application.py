@@ -54,7 +54,7 @@ class Application:
         """Connect to 127.0.0.1 and bind as transceiver. Raises OSError, NotTaken."""
         loop = asyncio.get_running_loop()
         self._transport = await connect("127.0.0.1", port, self._session, self)
-        body = bind_body(system_id.encode("ascii"), password.encode("ascii"))
+        body = bind_body(system_id.encode("ascii"), password.encode("ascii"), interface_version=0x50)
         self._session.bind(Command.BIND_TRANSCEIVER, body, loop.time())
         self._transport.flush()
         await self._bound
@@ -98,7 +98,11 @@ class Application:
         for context, status, pdu in received.answers:
             answer = cast("asyncio.Future[str]", context)
             if status or pdu is None:
-                answer.set_exception(NotTaken(status_name(status)))
+                words = pdu.tlvs.get(Tag.ADDITIONAL_STATUS_INFO_TEXT, b"") if pdu is not None else b""
+                text = words.rstrip(b"\0").decode("ascii", "replace")
+                answer.set_exception(
+                    NotTaken(f"{status_name(status)}, {text}" if text else status_name(status))
+                )
             else:
                 answer.set_result(pdu.message_id.decode("ascii"))
         for request in received.requests:

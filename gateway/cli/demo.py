@@ -51,10 +51,11 @@ level = "error"
 port = {port}
 [accounts.shop]
 password_file = "credentials/shop"
-kinds = ["otp", "alert", "transactional"]
+kinds = ["otp", "alert", "transactional", "marketing"]
 default_kind = "transactional"
 senders = ["CHAPPE", "36180"]
 mo = ["36180"]
+brand = "Chappe"
 [bearers.carrier]
 driver = "smpp"
 rate = 100
@@ -66,6 +67,8 @@ password_file = "credentials/carrier"
 reconnect = {{ first = "300ms", max = "600ms" }}
 [routes.default]
 bearers = ["carrier"]
+[rules.hours]
+profile = "none"
 """
 
 _COLOURS = {"shop": "green", "chappe": "yellow", "carrier": "cyan"}
@@ -111,6 +114,7 @@ async def _play(folder: Path) -> None:
         await story.long_message()
         await story.carrier_goes_down()
         await story.reply()
+        await story.one_stop_is_enough()
         await story.summary()
         if sys.stdout.isatty():
             await story.stay()
@@ -129,6 +133,7 @@ class Story:
         self._shop = Application(self._shop_was_given)
         self._link_up = False
         self._texts: set[str] = set()
+        self._heard: list[str] = []
 
     # ── the telling ──────────────────────────────────────────────────────────────────────────────────────
     def _scene(self, title: str) -> None:
@@ -145,6 +150,7 @@ class Story:
         if event.kind == "message":
             ids = told["ids"]
             assert isinstance(ids, list)
+            self._heard.append(str(told["text"]))
             parts = f"in {len(ids)} parts, " if len(ids) > 1 else ""
             text = "every character as sent" if told["text"] in self._texts else f"“{told['text']}”"
             self._say("carrier", f"has it, {parts}{text}; calls it {' '.join(ids)}")
@@ -174,7 +180,7 @@ class Story:
         stack.push_async_callback(self._carrier.stop)
         config = await self._gateway(stack)
         assert config.smpp is not None
-        click.echo("  accounts.shop    may send otp, alert and transactional as CHAPPE or 36180")
+        click.echo("  accounts.shop    may send otp, alert, transactional and marketing as CHAPPE or 36180")
         click.echo(f"  bearers.carrier  SMPP to 127.0.0.1:{self._carrier_port}, 100 segments a second")
         click.echo("  routes.default   every message goes to the carrier")
         await self._until(lambda: self._link_up, "the bind to the carrier")
@@ -222,7 +228,7 @@ class Story:
                     self._say("chappe", f"bearer carrier is {'up' if event.up else 'down'}: {event.detail}")
 
     async def _submit(self, text: str, service_type: str = "") -> str:
-        kind = {"OTP": "an OTP", "": "a message"}[service_type]
+        kind = {"OTP": "an OTP", "PROMO": "marketing", "": "a message"}[service_type]
         self._texts.add(text)
         self._say("shop", f"submit_sm, {kind} to {_PHONE}: “{text}”")
         message_id = await self._shop.submit("CHAPPE", _PHONE, text, service_type)
@@ -267,6 +273,24 @@ class Story:
         before = len(self._shop.given)
         self._carrier.inject_mo(_PHONE, "36180", "Merci, à demain ! 👍")
         await self._until(lambda: len(self._shop.given) > before, "the reply")
+
+    async def one_stop_is_enough(self) -> None:
+        """What the citizen said holds for the next campaign, and for nothing else."""
+        self._scene("5. A campaign, a STOP, and what may still be sent afterwards")
+        sent = await self._submit("Chappe : -20 % samedi. STOP 36180", "PROMO")
+        await self._until(lambda: self._home(sent), "the receipt of the campaign")
+        self._say("carrier", f"{_PHONE} writes to 36180: “STOP”")
+        before = len(self._heard)
+        self._carrier.inject_mo(_PHONE, "36180", "STOP")
+        await self._until(lambda: len(self._heard) > before, "the confirmation of the STOP")
+        try:
+            await self._submit("Chappe : encore -30 % dimanche. STOP 36180", "PROMO")
+        except NotTaken as refused:
+            self._say("chappe", f"submit_sm_resp: {refused}")
+        else:
+            raise StoryFailed("marketing was accepted after a STOP")
+        sent = await self._submit("Votre code Chappe : 286117", "OTP")
+        await self._until(lambda: self._home(sent), "the receipt of the second OTP")
 
     async def summary(self) -> None:
         """What the store says."""

@@ -33,7 +33,9 @@ def test_the_story_is_told_and_nothing_stays(tmp_path):
         r"2\. A long message", r"in 3 parts, every character as sent", r"shop .*receipt for \d+, DELIVRD",
         r"3\. The carrier goes down", r"bearer carrier is down", r"submit_sm_resp: on disk", r"waiting for the carrier: 1",
         r"bearer carrier is up", r"carrier .*has it, every character as sent", r"shop .*receipt for \d+, DELIVRD",
-        r"4\. A reply", r"shop .*\+33600000001 writes “Merci, à demain ! 👍”", r"3 messages DELIVERED",
+        r"4\. A reply", r"shop .*\+33600000001 writes “Merci, à demain ! 👍”",
+        r"5\. A campaign", r"has it, every character", r"36180: “STOP”", r"carrier .*prise en compte",
+        r"submit_sm_resp: OPTED_OUT, stop: the recipient has opted out", r"receipt for \d+, DELIVRD", r"6 messages DELIVERED",
     ]  # fmt: skip
     assert re.search(".*".join(steps), told, re.DOTALL), told
     assert list(tmp_path.iterdir()) == []
