@@ -136,9 +136,10 @@ def restore(config: str | None, backup: Path) -> None:
     from gateway.stores.restore import BackupRefused, put_back
     from gateway.stores.store import StoreError, StoreNewer
 
-    path = load(config).store_path
+    loaded = load(config)
+    path = loaded.store_path
     try:
-        restored = put_back(backup, path)
+        restored = put_back(backup, path, loaded.store.hmac_key_file)
     except StoreNewer as error:
         fail(str(error), BAD_CONFIGURATION)
     except (StoreError, BackupRefused) as error:

@@ -36,7 +36,9 @@ class Copier:
             )
         target = path.with_name(path.name + ".backup")
         self._busy = True
-        copying = asyncio.ensure_future(gateway.store.backup(target))
+        key = gateway.config.store.hmac_key_file
+        carried = key.read_bytes() if key.exists() else b""
+        copying = asyncio.ensure_future(gateway.store.backup(target, carried))
         try:
             await self._watch(copying, target, whole, tell)
             size = await self._stream(target, tell)

@@ -26,6 +26,9 @@ __all__ = [
     "was_there",
 ]
 
+KEY_MARK = "hmac_key"
+"""Where a backup, and only a backup, holds the key of the opt-outs' digests: without it they mean nothing."""
+
 BUSY_MS = 500
 """How long a statement waits while somebody else (an operator's sqlite3) writes."""
 

@@ -26,17 +26,21 @@ class BackupRefused(Exception):
 class Restored:
     """What was put back. kept: where the old store is now, None if there was none."""
 
-    __slots__ = ("kept", "messages", "schema", "waiting")
+    __slots__ = ("kept", "key", "messages", "schema", "waiting")
 
     def __init__(self, schema: int, messages: int, waiting: int) -> None:
         self.schema = schema
         self.messages = messages
         self.waiting = waiting
         self.kept: Path | None = None
+        self.key = b""
 
 
-def put_back(backup: Path, store: Path) -> Restored:
-    """Make `backup` the store. Raises StoreError (a daemon runs), StoreNewer, BackupRefused, OSError."""
+def put_back(backup: Path, store: Path, key_file: Path | None = None) -> Restored:
+    """Make `backup` the store. Raises StoreError (a daemon runs), StoreNewer, BackupRefused, OSError.
+
+    key_file: where the key of the opt-outs belongs; the one that the backup carries is put there.
+    """
     if not backup.is_file():
         raise BackupRefused(f"{backup} is not there")
     with files.lock(store):
@@ -46,6 +50,8 @@ def put_back(backup: Path, store: Path) -> Restored:
         try:
             restored = _verified_copy(backup, copy)
             restored.kept = _put_aside(store)
+            if restored.key and key_file is not None:
+                _put_key(key_file, restored.key)
             copy.rename(store)
         finally:
             copy.unlink(missing_ok=True)
@@ -63,6 +69,12 @@ def _verified_copy(backup: Path, copy: Path) -> Restored:
         with closing(sqlite3.connect(source, uri=True)) as old, closing(sqlite3.connect(copy)) as new:
             old.backup(new)
             restored = _judged(backup, new)
+            carried = new.execute("SELECT value FROM meta WHERE key=?", (files.KEY_MARK,)).fetchone()
+            if carried:
+                restored.key = bytes.fromhex(carried[0])
+                new.execute("PRAGMA secure_delete=ON")
+                new.execute("DELETE FROM meta WHERE key=?", (files.KEY_MARK,))
+                new.commit()
     except sqlite3.DatabaseError as error:
         raise BackupRefused(f"{backup} is damaged or no database ({error}); nothing was changed") from error
     _sync(copy)
@@ -101,6 +113,18 @@ def _put_aside(store: Path) -> Path | None:
         if there.exists():
             there.rename(kept.with_name(kept.name + end))
     return kept
+
+
+def _put_key(place: Path, key: bytes) -> None:
+    """Mode 0600; another key that stands there is kept beside it."""
+    if place.exists():
+        if place.read_bytes() == key:
+            return
+        place.rename(place.with_name(place.name + ".before-restore"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(key)
+    _sync(place)
 
 
 def _sync(path: Path) -> None:

@@ -296,14 +296,19 @@ class SqliteStore(Reader):
             self._db.execute(f"PRAGMA busy_timeout={files.BUSY_MS}")
         self.wiped = self.wiped or bool(busy)
 
-    async def backup(self, target: Path) -> None:
-        """A consistent copy while running."""
+    async def backup(self, target: Path, key: bytes = b"") -> None:
+        """A consistent copy while running. key: the opt-outs' (store.hmac_key_file), which travels in the copy."""
 
         def copy() -> None:
             source = files.open_reader(self.path)
             destination = sqlite3.connect(target)
             try:
                 source.backup(destination)  # one step: between two, a write would make it begin again
+                if key:
+                    destination.execute(
+                        "INSERT OR REPLACE INTO meta VALUES (?, ?)", (files.KEY_MARK, key.hex())
+                    )
+                    destination.commit()
             finally:
                 destination.close()
                 source.close()

@@ -123,3 +123,15 @@ def test_not_while_a_daemon_holds_it(store, backup):
     with files.lock(store), pytest.raises(StoreError, match="in use by process"):
         put_back(backup, store)
     assert meta(store) == ["old"]
+
+
+def test_the_key_of_the_opt_outs_comes_with_the_backup_and_leaves_the_store(store, tmp_path):
+    key, place = b"k" * 32, tmp_path / "var" / "hmac.key"
+    carrying = made(tmp_path / "carrying.db", f"INSERT INTO meta VALUES ('hmac_key', '{key.hex()}')")
+    place.write_bytes(b"another key of the store before!")
+    put_back(carrying, store, place)
+    assert place.read_bytes() == key
+    assert place.stat().st_mode & 0o077 == 0
+    assert place.with_name("hmac.key.before-restore").read_bytes() == b"another key of the store before!"
+    with closing(sqlite3.connect(store)) as db:
+        assert db.execute("SELECT count(*) FROM meta WHERE key='hmac_key'").fetchone() == (0,)
