@@ -72,8 +72,9 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
 def _accounts(app: App, old: Config, new: Config) -> None:
     app.accounts.apply(new.accounts)
     removed = [name for name in old.accounts if name not in new.accounts]
-    if removed and app.smpp is not None:
+    if app.smpp is not None:
         app.smpp.dismiss(removed)
+        app.smpp.resize_windows()
 
 
 def _live(app: App, new: Config) -> None:

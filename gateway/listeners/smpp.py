@@ -99,6 +99,12 @@ class SmppListener:
     def binds(self) -> Iterator[Application]:
         return iter(self._open)
 
+    def resize_windows(self) -> None:
+        """Accounts may have a new window: it holds for the notes of binds that stand, too."""
+        for application in self._open:
+            if application.account is not None and application.transport is not None:
+                application.transport.session.window.size = application.account.window
+
     def dismiss(self, removed: Sequence[str]) -> None:
         """Unbind from accounts that the configuration no longer has."""
         for application in list(self._open):

@@ -129,6 +129,7 @@ def test_live_keys_are_in_force_at_once_and_every_session_stays(tmp_path):
             road, shop = gw.road("sim"), gw.app.accounts.get("shop")
             assert (gw.app.intake.max_waiting, road.throttle.rate, road.tries) == (7, 500, 9)
             assert (shop.max_segments, shop.window) == (2, 9)
+            assert [bind.transport.session.window.size for bind in gw.app.smpp.binds()] == [9]
             assert (road.bearer, road.throttle) == (bearer, throttle)
             esme.submit()
             await esme.given(1)
