@@ -7,6 +7,7 @@ event, and on a tick while something waits. No task, timer or await per message.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from drivers.bearer import Doubtful, Segment, Unsent
@@ -230,7 +231,13 @@ class Dispatcher:
         if ended:
             self.outcomes.settle(ended)
         if changes:
-            _ = self._ledger.settle(changes, (), lambda: self.admitted(going, durable=True))
+            taken = self._ledger.settle(changes, (), lambda: self.admitted(going, durable=True))
+            taken.add_done_callback(lambda done: self._taken(going, done))
+
+    def _taken(self, going: Sequence[Message], done: asyncio.Future[None]) -> None:
+        """A row that the store refuses for good must not keep the bearer's room for ever."""
+        if done.cancelled() or done.exception() is not None:
+            self.admitted(going, durable=False)
 
     def _leave_to(self, m: Message, road: Road | None) -> None:
         """Another bearer has the other parts of this text: it waits for that one, as long as the route would."""

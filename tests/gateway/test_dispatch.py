@@ -356,3 +356,20 @@ def test_what_stands_ready_for_a_window_that_stays_full_goes_back(tmp_path):
             assert sum(m.state is State.QUEUED for m in second) == 20 - 10
 
     asyncio.run(story())
+
+
+def test_a_row_that_the_store_refuses_keeps_no_room(tmp_path):
+    async def story():
+        async with core(tmp_path, road={"rate": 1000, "window": 10}) as gw:
+            gw.a.window = 0
+            bad = gw.sms()
+            await gw.submit(bad)
+            bad.tries = 1 << 70  # no INTEGER of SQLite holds it
+            gw.a.window = 1
+            await gw.passes(1)
+            assert gw.dispatcher.roads["a"].taking == 0
+            good = gw.sms()
+            await gw.submit(good)
+            assert [segment.id for segment in gw.a.seen] == [good.id]
+
+    asyncio.run(story())
