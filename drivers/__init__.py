@@ -1,7 +1,9 @@
 """How to reach a handset; knows nothing of the gateway.
 
 To write a driver: a module (or package) with a `Settings` frozen dataclass, read from `[bearers.NAME.link]`,
-and `open(name, settings, state) -> Bearer`. The contract is drivers/bearer.py; tests/contracts runs on it.
+and `open(name, settings, state) -> Bearer`. A driver that needs keys of the bearer's own table names them in
+a class `Terms` and is given one last (drivers/terms.py). The contract is drivers/bearer.py; tests/contracts
+runs on it.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import drivers
 from drivers.bearer import Bearer, StateStore
@@ -35,7 +36,10 @@ def routes_of(settings: Sequence[RouteSettings]) -> list[Route]:
 
 def bearer_of(settings: BearerSettings, state: StateStore) -> Bearer:
     """The driver's object. Raises what the driver's open() raises."""
-    bearer: Bearer = drivers.load(settings.driver).open(settings.name, settings.link, state)
+    driver = drivers.load(settings.driver)
+    terms = getattr(driver, "Terms", None)
+    more = () if terms is None else (terms(**{f.name: getattr(settings, f.name) for f in fields(terms)}),)
+    bearer: Bearer = driver.open(settings.name, settings.link, state, *more)
     return bearer
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import drivers
+from drivers.terms import Quota
 from gateway.config.checks import faults_of
 from gateway.config.document import Config, Document
 from gateway.config.files import Folders, fill_secrets, resolve
 from gateway.config.lines import line_of, lines
-from gateway.config.roads import BearerQuota, BearerSettings, ModemLink, Reserve
+from gateway.config.roads import BearerSettings, Reserve
 from gateway.config.sections import AccountSettings
 from gateway.settings import ConfigError, Fault, read
 
@@ -130,15 +131,9 @@ def _link_class(bearer: str, table: Mapping[str, Any], faults: list[Fault]) -> t
         return drivers.load(driver).Settings  # type: ignore[no-any-return]  # drivers.load has seen to it
     except LookupError as error:
         if table.get("enabled", True):
-            built_in = driver in drivers.BUILT_IN
-            words = f"driver {driver} is not part of this version" if built_in else str(error)
-            faults.append(
-                Fault(
-                    ("bearers", bearer, "driver"),
-                    f"{words}; `enabled = false` keeps the table and opens nothing",
-                )
-            )
-        return ModemLink if driver == "modem" else None
+            words = f"{error}; `enabled = false` keeps the table and opens nothing"
+            faults.append(Fault(("bearers", bearer, "driver"), words))
+        return None
 
 
 def _assemble(
@@ -186,7 +181,7 @@ def _finished_account(account: AccountSettings) -> AccountSettings:
 
 def _finished_bearer(bearer: BearerSettings) -> BearerSettings:
     """One segment a second is kept for OTPs where the rate can spare it; a SIM has a cautious quota."""
-    given = bearer.quota or BearerQuota()
+    given = bearer.quota or Quota()
     usual = (6, 40, 200, 90) if bearer.driver == "modem" else (0, 0, 0, 0)
     names = ("per_minute", "per_hour", "per_day", "recipients_per_month")
     quota = {
@@ -194,4 +189,4 @@ def _finished_bearer(bearer: BearerSettings) -> BearerSettings:
         for name, default in zip(names, usual, strict=True)
     }
     reserve = bearer.reserve or Reserve(otp=1 if bearer.rate >= 10 and "otp" in bearer.kinds else 0)
-    return replace(bearer, reserve=reserve, quota=BearerQuota(**quota))
+    return replace(bearer, reserve=reserve, quota=Quota(**quota))

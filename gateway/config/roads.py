@@ -1,4 +1,4 @@
-"""The tables about where messages go: [bearers.NAME] and [routes.NAME], and what a modem's tables hold.
+"""The tables about where messages go: [bearers.NAME] and [routes.NAME].
 
 Only data and its limits. A bearer's `link` belongs to its driver: load_config reads it into that driver's
 own Settings class.
@@ -7,24 +7,19 @@ own Settings class.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from drivers.settings import Between, Duration, LongerThanZero, Mark, Matches, NotEmpty, Positive, SecretFile
+from drivers.settings import Between, Duration, LongerThanZero, Mark, Matches, NotEmpty, Positive
+from drivers.terms import PowerLines, Quota
 from gateway.config.sections import KIND_NAMES, Kinds, Sender
 
 __all__ = [
-    "BearerQuota",
     "BearerSettings",
     "MatchSettings",
-    "ModemLink",
-    "PowerSettings",
     "Reserve",
     "RetrySettings",
     "RouteSettings",
 ]
-
-GpioLine = Annotated[str, NotEmpty()]
-Limit = Annotated[int, Between(0, 10**9)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,45 +41,6 @@ class RetrySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BearerQuota:
-    """What a bearer may carry in a time, in segments (recipients: different numbers); 0 is unlimited.
-
-    None asks for the driver's default: a SIM is cautious (6, 40, 200, 90), a carrier has none.
-    """
-
-    per_minute: Limit | None = None
-    per_hour: Limit | None = None
-    per_day: Limit | None = None
-    recipients_per_month: Limit | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerSettings:
-    """[bearers.NAME.power]: the GPIO lines of a modem, by name or offset on `chip`."""
-
-    model: Annotated[str, NotEmpty()]
-    chip: Annotated[str, NotEmpty()] = "/dev/gpiochip0"
-    pwrkey: GpioLine | None = None
-    reset: GpioLine | None = None
-    status: GpioLine | None = None
-    active_low: tuple[Literal["pwrkey", "reset", "status"], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModemLink:
-    """[bearers.NAME.link] of a modem, for a version without that driver: shape only, nothing opened."""
-
-    port: Annotated[str, NotEmpty()]
-    imei: Annotated[str, Matches(r"[0-9]{15}", "the 15 digits of an IMEI")] | None = None
-    baud: Annotated[int, Between(300, 4_000_000)] = 115_200
-    pin_file: SecretFile | None = None
-
-    def faults(self) -> list[tuple[str, str]]:
-        """What no single key can tell, as (key, reason)."""
-        return [("imei", 'is required where port = "auto"')] if self.port == "auto" and not self.imei else []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BearerSettings:
     """[bearers.NAME]: one road. rate: segments per second, exact in every sliding second.
 
@@ -100,10 +56,10 @@ class BearerSettings:
     reserve: Reserve | None = None
     receipt_timeout: LongerThanZero = 72 * 3_600.0
     retry: RetrySettings = RetrySettings()
-    quota: BearerQuota | None = None
+    quota: Quota | None = None
     sim_contract: str = ""
     roaming: bool = False
-    power: PowerSettings | None = None
+    power: PowerLines | None = None
     link: Any = field(default_factory=dict)
 
 

@@ -64,16 +64,7 @@ def test_a_token_file_in_a_list_is_looked_at(written):
     assert warned(written, SMALL + tokens, "listeners.http.tokens[0].token_file: ")
 
 
-def test_a_modem_is_for_alerts_with_a_contract(written, monkeypatch):
-    from types import SimpleNamespace
-
-    import drivers
-    from gateway.config.roads import ModemLink
-
-    smpp = drivers.load
-    monkeypatch.setattr(
-        drivers, "load", lambda name: SimpleNamespace(Settings=ModemLink) if name == "modem" else smpp(name)
-    )
+def test_a_modem_is_for_alerts_with_a_contract(written):
     text = (
         SMALL
         + '[bearers.sim1]\ndriver = "modem"\nrate = 0.2\n{}\n[bearers.sim1.link]\nport = "/dev/ttyUSB2"\n'
