@@ -286,10 +286,12 @@ class Bearer(Protocol):
 
     takes_whole: a long text is given as one segment without a header (the carrier cuts it: message_payload),
     instead of one segment a part.
+    from_own_number: the handset sees the bearer's own number (a SIM's), whatever the segment's source says.
     """
 
     name: str
     takes_whole: bool
+    from_own_number: bool
 
     def credit(self) -> int: ...
 

@@ -88,6 +88,7 @@ class SimulatedBearer:
     """
 
     takes_whole = False
+    from_own_number = False
 
     def __init__(
         self, name: str, settings: Settings, clock: Callable[[], float], wall: Callable[[], float]

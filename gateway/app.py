@@ -12,7 +12,6 @@ import asyncio
 import gc
 import os
 import random
-import shutil
 from collections.abc import Sequence
 from typing import IO
 
@@ -21,15 +20,18 @@ import structlog
 from drivers.bearer import Bearer, StateStore
 from gateway import answers, build
 from gateway.accounts import Accounts
+from gateway.alarms import Alarms
 from gateway.bus import Bus
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config
 from gateway.config.roads import BearerSettings
+from gateway.control.rates import Rates, counters
+from gateway.control.waiting import HeldOnes
 from gateway.correlation import Correlation
 from gateway.desk import Desk
 from gateway.dispatch import Dispatcher, Ruling
 from gateway.doubts import Doubts
-from gateway.events import AlarmMoved, StoreMoved
+from gateway.events import StoreMoved
 from gateway.holds import Holds
 from gateway.intake import Intake
 from gateway.ledger import Ledger
@@ -37,6 +39,7 @@ from gateway.links import Links
 from gateway.listeners.control import ControlListener
 from gateway.listeners.requests import Requests
 from gateway.listeners.smpp import SmppListener
+from gateway.lookout import Lookout
 from gateway.mo import MobileOriginated
 from gateway.model import Message, MessageIds
 from gateway.notify import notify, watchdog_interval
@@ -94,9 +97,9 @@ class App:
         self.random = draw or random.Random()  # noqa: S311 - jitter, no secret
         self.draining = False
         self.drained = ""
-        self.disk_low = ""
         self.started_at = self.clock.wall_ms()
-        self.alarms: dict[str, AlarmMoved] = {}
+        self.rates = Rates()
+        self.held = HeldOnes()
         self.control: ControlListener | None = None
         self._lock: IO[str] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,6 +143,7 @@ class App:
         config = self.config
         last = self.store.last_id()
         self.bus = Bus()
+        self.alarms = Alarms(self.bus, self.clock)
         self.ids = MessageIds(config.gateway.node, last)
         self.accounts = Accounts(config.accounts, os.urandom)
         self.outbox = Outbox(self.store)
@@ -180,6 +184,9 @@ class App:
             self.store, Housekeeping(self.store), self.desk, self.ledger, self.queue, self.dispatcher,
             self.correlation, self.references, self.mo, build.keep_of(config.store), self._receipt_timeout,
         )  # fmt: skip
+        self.lookout = Lookout(
+            lambda: self.config, self.alarms, self.bus, self.clock, self.outbox, self.dispatcher
+        )
         self.smpp: SmppListener | None = None
         if config.smpp is not None:
             requests = Requests(self.ledger, self.desk, self.intake)
@@ -213,7 +220,7 @@ class App:
 
     def open_bearer(self, name: str) -> None:
         settings = self.config.bearers[name]
-        self.links.start(build.road_of(settings, self.make_bearer(settings), self.clock.now()))
+        self.links.start(build.road_of(settings, self.make_bearer(settings), self.clock.now(), self.law))
 
     def make_bearer(self, settings: BearerSettings) -> Bearer:
         """The driver's object, not yet running. Raises what the driver's open() raises."""
@@ -282,9 +289,10 @@ class App:
         beat_at = self.clock.now()
         while True:
             await asyncio.sleep(min(1.0, watchdog or 1.0))
-            self._look_at_disk()
-            self._look_at_outbox()
+            self.lookout.look()
             now = self.clock.now()
+            accepted = {name: road.accepted for name, road in self.dispatcher.roads.items()}
+            self.rates.sample(now, counters(self.ledger.tally.counts, accepted))
             if watchdog and now - beat_at >= watchdog * 0.9 and not self.store.stuck(watchdog):
                 beat_at = now
                 notify("WATCHDOG=1", f"STATUS={self.queue.count} messages wait")
@@ -299,38 +307,6 @@ class App:
             except Exception:  # the next turn tries again
                 log.exception("sweeper.failed")
 
-    def _look_at_outbox(self) -> None:
-        """Half of store.retention.outbox is over for what an application is owed: somebody should call them."""
-        half = self.clock.wall_ms() - int(self.config.store.retention.outbox * 500)
-        late = {name for name, (_, oldest) in self.outbox.counts().items() if oldest and oldest < half}
-        for name in late | {alarm[7:] for alarm in self.alarms if alarm.startswith("outbox.")}:
-            if (name in late) != (f"outbox.{name}" in self.alarms):
-                text = f"{name} has not fetched receipts for half of store.retention.outbox: is it bound?"
-                self.alarm(f"outbox.{name}", name in late, "warning", text)
-
-    def _look_at_disk(self) -> None:
-        free = shutil.disk_usage(self.config.state_dir).free
-        least = self.config.store.min_free_disk
-        low = (
-            f"{free // 1_000_000} MB free in {self.config.state_dir}:"
-            f" store.min_free_disk asks for {least // 1_000_000} MB"
-        )
-        if free < least and not self.disk_low:
-            self.alarm("disk", True, "critical", low)
-        elif free >= least and self.disk_low:
-            self.alarm("disk", False, "critical", "")
-        self.disk_low = low if free < least else ""
-
-    def alarm(self, alarm_id: str, raised: bool, severity: str, text: str) -> None:
-        """Raise or clear: one line in the log, one event on the bus, kept for status while raised."""
-        event = AlarmMoved(alarm_id, raised, severity, text, self.clock.wall_ms())
-        if raised:
-            self.alarms[alarm_id] = event
-            log.error("alarm.raised", alarm=alarm_id, severity=severity, detail=text)
-        elif self.alarms.pop(alarm_id, None) is not None:
-            log.info("alarm.cleared", alarm=alarm_id)
-        self.bus.publish(event)
-
     # ── what parts ask ───────────────────────────────────────────────────────────────────────────────────
     def _recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, Ruling]:
         return self.rules.recheck(messages, now_ms)  # whichever rulebook is in force: a reload swaps it
@@ -344,8 +320,8 @@ class App:
             return answers.SYSTEM_ERROR, "the gateway is shutting down: bind again in a moment"
         if self.drained:
             return answers.SYSTEM_ERROR, f"the gateway takes nothing new ({self.drained})"
-        if self.disk_low:
-            return answers.QUEUE_FULL, self.disk_low
+        if self.lookout.low:
+            return answers.QUEUE_FULL, self.lookout.low
         return None
 
     def _weight(self, account: str) -> int:
@@ -363,7 +339,7 @@ class App:
     def _store_moved(self, why: str) -> None:
         self.bus.publish(StoreMoved(not why, why, self.clock.wall_ms()))
         hint = f"{why}: new messages are refused until {self.config.store_path} can be written again"
-        self.alarm("store", bool(why), "critical", hint if why else "")
+        self.alarms.turn("store", bool(why), "critical", hint)
 
     def _mismatch(self, message_id: int, detail: str) -> None:
         log.error("store.state_mismatch", id=str(message_id), detail=detail)

@@ -13,10 +13,11 @@ from gateway.config.sections import StoreSettings
 from gateway.model import KINDS, Kind
 from gateway.road import Road
 from gateway.routing import Route
+from gateway.rules.country_file import Law
 from gateway.sweeper import Keep
 from gateway.throttle import Backoff
 
-__all__ = ["bearer_of", "keep_of", "road_of", "routes_of", "wiped_at_once"]
+__all__ = ["bearer_of", "carried", "keep_of", "road_of", "routes_of", "wiped_at_once"]
 
 
 def routes_of(settings: Sequence[RouteSettings]) -> list[Route]:
@@ -43,20 +44,39 @@ def bearer_of(settings: BearerSettings, state: StateStore) -> Bearer:
     return bearer
 
 
-def road_of(settings: BearerSettings, bearer: Bearer, now: float) -> Road:
+def carried(settings: BearerSettings, from_own_number: bool, law: Law | None) -> tuple[list[Kind], str]:
+    """The kinds that a bearer may carry, and why not all that its table names."""
+    kinds = [KINDS[kind] for kind in settings.kinds]
+    if not from_own_number:
+        return kinds, ""
+    if not settings.sim_contract:
+        return (
+            [],
+            f"it only receives: bearers.{settings.name}.sim_contract names no contract that allows sending",
+        )
+    forbidden = law is not None and law.home.sender.long_number_marketing == "forbidden"
+    if forbidden and law is not None and Kind.MARKETING in kinds:
+        kinds.remove(Kind.MARKETING)
+        return kinds, f"no marketing from a SIM: country {law.home.code} forbids it"
+    return kinds, ""
+
+
+def road_of(settings: BearerSettings, bearer: Bearer, now: float, law: Law | None = None) -> Road:
     reserve = settings.reserve
+    kinds, note = carried(settings, bearer.from_own_number, law)
     kept: dict[int, int] = {} if reserve is None else {
         Kind.OTP: reserve.otp, Kind.ALERT: reserve.alert, Kind.TRANSACTIONAL: reserve.transactional,
     }  # fmt: skip
     return Road(
         settings.name,
         bearer,
-        [KINDS[kind] for kind in settings.kinds],
+        kinds,
         settings.rate,
         kept,
         Backoff(settings.retry.first, settings.retry.max),
         settings.retry.tries,
         now,
+        note,
     )
 
 

@@ -19,7 +19,7 @@ from gateway.model import LANES, Change, Kind, Message, Part, lane_of
 from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue, Allowed
 from gateway.road import Aside, LongSend, Road
-from gateway.routing import Router
+from gateway.routing import Choice, Route, Router
 
 __all__ = ["Dispatcher", "Recheck", "Ruling"]
 
@@ -67,13 +67,14 @@ class Dispatcher:
         found = self._choices.get((route_name, kind))
         if found is None:
             route = self.router.get(route_name)
-            if route is None:
-                found = ()
-            else:
-                health = {name: road.health for name, road in self.roads.items()}
-                found = self.router.choose(route, kind, health, self._clock.now()).bearers
+            found = () if route is None else self.choice(route, kind).bearers
             self._choices[route_name, kind] = found
         return found
+
+    def choice(self, route: Route, kind: int) -> Choice:
+        """The same, judged anew, with its reasons."""
+        health = {name: road.health for name, road in self.roads.items()}
+        return self.router.choose(route, kind, health, self._clock.now())
 
     def health_changed(self) -> None:
         self._choices.clear()
@@ -117,6 +118,8 @@ class Dispatcher:
                 room = rooms[name, m.kind] = self._straight_room(self.roads[name], m, now)
             if room > most:
                 best, most = self.roads[name], room
+                if best.health.sick:  # its turn to be tried: beside one that is well it would never be chosen
+                    break
         return best
 
     def _straight_room(self, road: Road, m: Message, now: float) -> int:

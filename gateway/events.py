@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.model import Change, Mo
 
-__all__ = ["AccountMoved", "AlarmMoved", "Event", "LinkMoved", "Moved", "OptedOut", "Replied", "StoreMoved"]
+__all__ = [
+    "AccountMoved",
+    "AlarmMoved",
+    "Event",
+    "FallbackMoved",
+    "JudgedMarketing",
+    "LinkMoved",
+    "Moved",
+    "OptedOut",
+    "OrphansKept",
+    "Reloaded",
+    "Replied",
+    "StatusMoved",
+    "StoreMoved",
+]
 
 
 class Moved:
@@ -100,4 +114,80 @@ class AlarmMoved:
         self.at = at
 
 
-Event = Moved | LinkMoved | AccountMoved | Replied | OptedOut | StoreMoved | AlarmMoved
+class FallbackMoved:
+    """A route went down to a lower tier, or came back. tier: counted from 1; bearers: those of that tier."""
+
+    __slots__ = ("at", "bearers", "engaged", "route", "tier", "why")
+
+    def __init__(
+        self, route: str, engaged: bool, tier: int, bearers: Sequence[str], why: str, at: int
+    ) -> None:
+        self.route = route
+        self.engaged = engaged
+        self.tier = tier
+        self.bearers = bearers
+        self.why = why
+        self.at = at
+
+
+class StatusMoved:
+    """A driver showed something new of itself (a bind, a SIM): the fields as `chappe links` shows them."""
+
+    __slots__ = ("at", "bearer", "fields", "identity")
+
+    def __init__(
+        self, bearer: str, identity: str, fields: Mapping[str, str | int | float | bool], at: int
+    ) -> None:
+        self.bearer = bearer
+        self.identity = identity
+        self.fields = fields
+        self.at = at
+
+
+class Reloaded:
+    """The configuration was read again. keys: what changed; error: why nothing was, "" when it was."""
+
+    __slots__ = ("at", "error", "keys")
+
+    def __init__(self, keys: Sequence[str], error: str, at: int) -> None:
+        self.keys = keys
+        self.error = error
+        self.at = at
+
+
+class OrphansKept:
+    """Receipts that match no message were stored."""
+
+    __slots__ = ("at", "bearer", "count")
+
+    def __init__(self, bearer: str, count: int, at: int) -> None:
+        self.bearer = bearer
+        self.count = count
+        self.at = at
+
+
+class JudgedMarketing:
+    """Texts sent as transactional were judged as marketing: they mention STOP."""
+
+    __slots__ = ("account", "at", "count")
+
+    def __init__(self, account: str, count: int, at: int) -> None:
+        self.account = account
+        self.count = count
+        self.at = at
+
+
+Event = (
+    Moved
+    | LinkMoved
+    | AccountMoved
+    | Replied
+    | OptedOut
+    | StoreMoved
+    | AlarmMoved
+    | FallbackMoved
+    | StatusMoved
+    | Reloaded
+    | OrphansKept
+    | JudgedMarketing
+)

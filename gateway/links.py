@@ -25,7 +25,7 @@ from drivers.bearer import (
     Unsent,
 )
 from gateway.dispatch import Dispatcher
-from gateway.events import LinkMoved
+from gateway.events import LinkMoved, StatusMoved
 from gateway.ledger import Ledger
 from gateway.mo import MobileOriginated
 from gateway.outcomes import Outcome
@@ -128,11 +128,14 @@ class Links:
             elif isinstance(event, LinkChanged):
                 self._moved(road, event.up, event.reason, event.detail)
             elif isinstance(event, Status):
-                road.status[event.identity] = dict(event.fields)
+                self._shown(road, event)
         if outcomes:
             road.last_accept = now = self._ledger.clock.now()
             road.answers.take(len(outcomes), now)
+            accepted = road.accepted
             self._dispatcher.outcomes.answered(road, outcomes)
+            if road.accepted - accepted < len(outcomes) or road.health.sick:
+                self._looked_at(road, road.look_at(outcomes, now))
             self._dispatcher.pump(road)
         waits: list[asyncio.Future[None]] = []
         try:
@@ -158,13 +161,29 @@ class Links:
 
         return asyncio.ensure_future(both())
 
+    def _shown(self, road: Road, status: Status) -> None:
+        fields = dict(status.fields)
+        if road.status.get(status.identity) != fields:
+            road.status[status.identity] = fields
+            self._ledger.bus.publish(
+                StatusMoved(road.name, status.identity, fields, self._ledger.clock.wall_ms())
+            )
+
+    def _looked_at(self, road: Road, turn: str) -> None:
+        """A bearer that is open and takes nothing is as good as down: routes may use the next tier."""
+        if not turn:
+            return
+        sick = road.health.sick
+        self._dispatcher.health_changed()
+        log.log(30 if sick else 20, "bearer.sick" if sick else "bearer.well", bearer=road.name, reason=sick)
+        reason = "sick" if sick else "well"
+        self._ledger.bus.publish(LinkMoved(road.name, True, reason, sick, self._ledger.clock.wall_ms()))
+
     def _moved(self, road: Road, up: bool, reason: str, detail: str) -> None:
         health = road.health
         if health.up == up and health.reason == reason:
             return
-        if health.up != up:
-            health.since = self._ledger.clock.now()
-        health.up, health.reason = up, reason
+        health.moved(up, reason, self._ledger.clock.now())
         self._dispatcher.health_changed()
         log.log(
             20 if up else 30,

@@ -14,6 +14,7 @@ import structlog
 from drivers.bearer import Bearer
 from gateway import build
 from gateway.config import Change, Config, Effect, diff, load_config
+from gateway.events import Reloaded
 from gateway.reroute import reroute
 from gateway.routing import Router
 from gateway.rulebook import law_of
@@ -51,7 +52,9 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
     stopping = [change for change in changes if change.effect is Effect.RESTART]
     if stopping:
         log.error("reload.refused", keys=[change.key for change in stopping])
-        raise ReloadRefused(stopping)
+        refused = ReloadRefused(stopping)
+        app.bus.publish(Reloaded([], str(refused), app.clock.wall_ms()))
+        raise refused
     law = law_of(new)
     made = _make_bearers(app, new, changes)
     app.law = law
@@ -66,6 +69,7 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
     app.dispatcher.health_changed()
     app.dispatcher.pump_all()
     log.info("reload.applied", changes=[change.key for change in changes])
+    app.bus.publish(Reloaded([change.key for change in changes], "", app.clock.wall_ms()))
     return [{"key": c.key, "effect": c.effect.value, "change": str(c), "why": c.why} for c in changes]
 
 
@@ -106,13 +110,13 @@ async def _bearers(app: App, old: Config, new: Config, made: dict[str, Bearer]) 
     for name, settings in new.bearers.items():
         road = app.dispatcher.roads.get(name)
         if road is None:
-            app.links.start(build.road_of(settings, made[name], app.clock.now()))
+            app.links.start(build.road_of(settings, made[name], app.clock.now(), app.law))
             if name in disabled:  # an operator's word outlives a new password
                 fresh_road = app.dispatcher.roads[name]
                 fresh_road.disabled, fresh_road.health.enabled = disabled[name], False
             continue
-        fresh = build.road_of(settings, road.bearer, app.clock.now())
-        road.health.kinds = fresh.health.kinds
+        fresh = build.road_of(settings, road.bearer, app.clock.now(), app.law)
+        road.health.kinds, road.health.note = fresh.health.kinds, fresh.health.note
         road.backoff = Backoff(settings.retry.first, settings.retry.max)
         road.tries = settings.retry.tries
         if settings.rate != old.bearers[name].rate or settings.reserve != old.bearers[name].reserve:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from drivers.bearer import Bearer, Segment
+from drivers.bearer import Accepted, Bearer, Doubtful, Refused, Remedy, Segment, Unsent
 from gateway.model import Kind, Message
 from gateway.routing import Health
 from gateway.throttle import Adaptive, Backoff, SlidingSecond, Throttle
@@ -64,10 +64,11 @@ class Road:
         backoff: Backoff,
         tries: int,
         now: float,
+        note: str = "",
     ) -> None:
         self.name = name
         self.bearer = bearer
-        self.health = Health(kinds, now)
+        self.health = Health(kinds, now, note)
         self.throttle = Throttle(rate, kept_for_higher(reserve, rate))
         self.adaptive = Adaptive(rate)
         self.backoff = backoff
@@ -98,10 +99,30 @@ class Road:
         free = self.bearer.credit() - self.answers.free(now)
         if free <= 0:
             return 0
+        if self.health.sick:  # one message at a time, to see whether it is well again
+            free = min(free, 1) if not self.unanswered else 0
         ready = (
             self.staged_count if kind == Kind.MARKETING else sum(len(self.staged[k]) for k in range(kind + 1))
         )
         return min(free, self.throttle.free(now + AHEAD, kind)) - ready - self.taking
+
+    def look_at(self, outcomes: Iterable[Accepted | Refused | Unsent | Doubtful], now: float) -> str:
+        """What these answers say of the bearer itself: "sick" or "well" when that has just changed, else ""."""
+        health = self.health
+        for outcome in outcomes:
+            if isinstance(outcome, Unsent):
+                continue
+            if isinstance(outcome, Doubtful):
+                turned = health.trouble(outcome.segment.id, outcome.reason, now)
+            elif isinstance(outcome, Refused) and outcome.remedy in (Remedy.RETRY, Remedy.SLOW_DOWN):
+                turned = health.trouble(outcome.segment.id, outcome.text, now)
+            elif health.fine():
+                return "well"
+            else:
+                continue
+            if turned:
+                return "sick"
+        return ""
 
     def stage(self, segments: Iterable[Segment], kind: int) -> None:
         queue = self.staged[kind]

@@ -47,28 +47,108 @@ class Route:
         return tuple(name for tier in self.tiers for name in tier)
 
 
+SICK_AFTER = 10.0
+"""Seconds of trouble, with nothing accepted meanwhile, after which an open bearer is sick."""
+
+TROUBLED = 3
+"""Different messages that must have met trouble: one message that nobody wants makes no bearer sick."""
+
+PROBE = 30.0
+"""Seconds after the last trouble when a sick bearer is given one message again, to see."""
+
+SETTLED = 10.0
+"""Seconds that a bearer whose place a lower tier took must be back before it is used again: no flapping."""
+
+
 class Health:
-    """What routing needs to know of a bearer. since: when it last went up or down (seconds, steady clock)."""
+    """What routing needs to know of a bearer. since: when it last went up or down (seconds, steady clock).
 
-    __slots__ = ("enabled", "kinds", "reason", "since", "up")
+    down_since: when its last outage began, a gap shorter than SETTLED being part of it; outage: how long that was,
+    once it is up. sick: why an open bearer takes nothing, "" while it does;
+    sick_since: when that trouble began. note: why some kinds are not its own, in words, "" for all.
+    """
 
-    def __init__(self, kinds: Iterable[int], since: float) -> None:
+    __slots__ = (
+        "_troubled",
+        "down_since",
+        "enabled",
+        "kinds",
+        "note",
+        "outage",
+        "reason",
+        "sick",
+        "sick_since",
+        "since",
+        "troubled_at",
+        "up",
+    )
+
+    def __init__(self, kinds: Iterable[int], since: float, note: str = "") -> None:
         self.kinds = frozenset(kinds)
+        self.note = note
         self.up = False
         self.enabled = True
         self.since = since
+        self.down_since = since
+        self.outage = 0.0
         self.reason = "starting"
+        self.sick = ""
+        self.sick_since = 0.0
+        self.troubled_at = 0.0
+        self._troubled: set[int] = set()
+
+    def moved(self, up: bool, reason: str, now: float) -> None:
+        """The link opened, closed, or has another reason for what it is."""
+        if up != self.up:
+            if up:
+                self.outage = now - self.down_since
+            elif now - self.since >= SETTLED or not self.outage:
+                self.down_since = now  # else it had not settled: one outage with a gap
+            self.since = now
+            self.fine()
+        self.up, self.reason = up, reason
+
+    def fine(self) -> bool:
+        """Something was accepted, or refused for a message's own sake; whether that ended a sickness."""
+        was_sick = bool(self.sick)
+        if self._troubled:
+            self._troubled.clear()
+        self.sick = ""
+        return was_sick
+
+    def trouble(self, message_id: int, why: str, now: float) -> bool:
+        """A message met an error that is the bearer's, or silence; whether the bearer is sick from now on."""
+        if not self._troubled:
+            self.sick_since = now
+        if len(self._troubled) < TROUBLED:
+            self._troubled.add(message_id)
+        self.troubled_at = now
+        if self.sick or len(self._troubled) < TROUBLED or now - self.sick_since < SICK_AFTER:
+            return False
+        self.sick = why
+        return True
+
+    def well(self, patience: float, now: float) -> bool:
+        """Open, and not sick for so long (seconds) that the next tier should take its place."""
+        if not (self.up and self.enabled):
+            return False
+        return not self.sick or now - self.sick_since < patience
+
+    def probed(self, now: float) -> bool:
+        """Sick, and due for one message, to see whether it still is."""
+        return self.up and self.enabled and bool(self.sick) and now - self.troubled_at >= PROBE
 
 
 class Choice:
-    """The bearers that may take a message now, and why those: `chappe explain` prints it."""
+    """The bearers that may take a message now, and why those: `chappe explain` prints it. tier: from 0."""
 
-    __slots__ = ("bearers", "retry_at", "why")
+    __slots__ = ("bearers", "retry_at", "tier", "why")
 
-    def __init__(self, bearers: tuple[str, ...], why: str, retry_at: float = 0.0) -> None:
+    def __init__(self, bearers: tuple[str, ...], why: str, retry_at: float = 0.0, tier: int = 0) -> None:
         self.bearers = bearers
         self.why = why
         self.retry_at = retry_at
+        self.tier = tier
 
 
 class Router:
@@ -88,20 +168,61 @@ class Router:
         return self._by_name.get(name)
 
     def choose(self, route: Route, kind: int, health: Mapping[str, Health], now: float) -> Choice:
-        """The best tier that works; a lower one only when every better one has been down for fallback_after."""
+        """The best tier that works; a lower one only when every better one has been down, or sick, for
+        fallback_after, and until it is back for a while. A sick tier is still better than none, and is given one
+        message beside the tier that stands in for it, now and then (Road.room sees to the one).
+        """
         why: list[str] = []
+        second = Choice((), "")
+        probed: tuple[str, ...] = ()
         for number, tier in enumerate(route.tiers):
             able = [name for name in tier if name in health and kind in health[name].kinds]
             if not able:
-                why.append(f"tier {number + 1} ({', '.join(tier)}) carries no such kind")
+                why.append(_carries_none(number, tier, health))
                 continue
-            working = tuple(name for name in able if health[name].up and health[name].enabled)
-            if working:
-                return Choice(working, "; ".join([*why, f"tier {number + 1}: {', '.join(working)}"]))
-            down = max(health[name].since for name in able)
-            reasons = ", ".join(f"{name} {health[name].reason}" for name in able)
-            if now - down < route.fallback_after and number + 1 < len(route.tiers):
+            well = tuple(name for name in able if health[name].well(route.fallback_after, now))
+            if well and not self._returning(
+                route, number, kind, [health[name] for name in well], health, now
+            ):
+                return Choice(
+                    probed + well, "; ".join([*why, f"tier {number + 1}: {', '.join(well)}"]), 0.0, number
+                )
+            probed += tuple(name for name in able if health[name].probed(now))
+            reasons = ", ".join(f"{name} {_state(health[name], now)}" for name in able)
+            opened = tuple(name for name in able if health[name].up and health[name].enabled)
+            if opened and not second.bearers:
+                second = Choice(opened, f"tier {number + 1}, no other being better: {reasons}", 0.0, number)
+            down = max(health[name].down_since for name in able)
+            if not opened and now - down < route.fallback_after and number + 1 < len(route.tiers):
                 wait = f"{reasons}: the next tier is used {route.fallback_after:g} s after it went down"
-                return Choice((), "; ".join([*why, wait]), down + route.fallback_after)
-            why.append(f"tier {number + 1} is down: {reasons}")
-        return Choice((), "; ".join(why) or "the route has no bearer")
+                return Choice(
+                    second.bearers, "; ".join([*why, wait]), down + route.fallback_after, second.tier
+                )
+            why.append(f"tier {number + 1} is {'not used' if opened else 'down'}: {reasons}")
+        return second if second.bearers else Choice((), "; ".join(why) or "the route has no bearer")
+
+    def _returning(
+        self, route: Route, number: int, kind: int, better: Sequence[Health], health: Mapping[str, Health], now: float
+    ) -> bool:  # fmt: skip
+        """Whether a lower tier has taken this one's place, and keeps it until this one has settled."""
+        if any(each.outage <= route.fallback_after or now - each.since >= SETTLED for each in better):
+            return False
+        lower = (name for tier in route.tiers[number + 1 :] for name in tier if name in health)
+        return any(health[name].well(0.0, now) and kind in health[name].kinds for name in lower)
+
+
+def _carries_none(number: int, tier: Sequence[str], health: Mapping[str, Health]) -> str:
+    notes = [f"{name}: {health[name].note}" for name in tier if name in health and health[name].note]
+    return f"tier {number + 1} ({', '.join(tier)}) carries no such kind" + (
+        f" ({'; '.join(notes)})" if notes else ""
+    )
+
+
+def _state(health: Health, now: float) -> str:
+    if not health.enabled:
+        return "is disabled"
+    if not health.up:
+        return health.reason
+    if health.sick:
+        return f"is sick: {health.sick}"
+    return f"is back for {now - health.since:.0f} s, used again after {SETTLED:g} s"

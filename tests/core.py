@@ -78,6 +78,8 @@ class Clock:
 class ScriptedBearer:
     """A member of the bearer contract that does what the test says. given: segments not answered yet, in order."""
 
+    from_own_number = False
+
     def __init__(self, name: str, window: int = 1000, takes_whole: bool = False) -> None:
         self.name = name
         self.window = window

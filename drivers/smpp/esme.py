@@ -52,6 +52,8 @@ _SUBMIT_SM = int(Command.SUBMIT_SM)
 class Esme:
     """A Bearer (drivers.bearer). open() in drivers.smpp makes it."""
 
+    from_own_number = False
+
     def __init__(
         self, name: str, settings: Settings, dialect: Dialect, tls: SSLContext | None, seams: Seams
     ) -> None:

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 from gateway.control.parts import Args, Gateway, Tell, View
 from gateway.control.words import Asked, kind_word, moment
-from gateway.events import AccountMoved, AlarmMoved, Event, LinkMoved, Moved, OptedOut, Replied, StoreMoved
+from gateway.events import (
+    AccountMoved,
+    AlarmMoved,
+    Event,
+    FallbackMoved,
+    LinkMoved,
+    Moved,
+    OptedOut,
+    Reloaded,
+    Replied,
+    StoreMoved,
+)
 from gateway.lifecycle import advance
 from gateway.model import Change
 
@@ -95,7 +106,13 @@ def lines(event: Event, asked: Asked, wanted: _Wanted | None = None) -> Iterator
             yield {"at": at, "event": "account", **_account(event)}
     elif isinstance(event, StoreMoved):
         yield {"at": at, "event": "store", "well": event.well, "reason": event.why}
-    elif isinstance(event, AlarmMoved):
+    else:
+        yield from _rare(event, at)
+
+
+def _rare(event: Event, at: str | None) -> Iterator[View]:
+    """What concerns the whole gateway, whatever the operator asked for."""
+    if isinstance(event, AlarmMoved):
         yield {
             "at": at,
             "event": "alarm",
@@ -104,6 +121,18 @@ def lines(event: Event, asked: Asked, wanted: _Wanted | None = None) -> Iterator
             "severity": event.severity,
             "text": event.text,
         }
+    elif isinstance(event, FallbackMoved):
+        yield {
+            "at": at,
+            "event": "fallback",
+            "route": event.route,
+            "engaged": event.engaged,
+            "tier": event.tier,
+            "bearers": list(event.bearers),
+            "reason": event.why,
+        }
+    elif isinstance(event, Reloaded):
+        yield {"at": at, "event": "reload", "changed": list(event.keys), "error": event.error}
 
 
 def _optout(event: OptedOut, asked: Asked) -> View:

@@ -6,20 +6,22 @@ gateway.app.App has this shape. Stated here so that control knows the parts and 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from drivers.smpp.transport import SmppTransport
 from gateway.accounts import Accounts
+from gateway.alarms import Alarms
 from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.config import Config
+from gateway.control.rates import Rates
 from gateway.desk import Desk
 from gateway.dispatch import Dispatcher
 from gateway.doubts import Doubts
-from gateway.events import AlarmMoved
 from gateway.holds import Holds
 from gateway.intake import Intake
 from gateway.ledger import Ledger
+from gateway.lookout import Lookout
 from gateway.outbox import Outbox
 from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue
@@ -27,6 +29,9 @@ from gateway.receipts import Receipts
 from gateway.rules import Rulebook
 from gateway.stops import Stops
 from gateway.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from gateway.control.waiting import HeldOnes
 
 __all__ = ["Args", "BindView", "BindsView", "Gateway", "Refusal", "Tell", "View"]
 
@@ -71,9 +76,9 @@ class Gateway(Protocol):
     clock: Clock
     draining: bool
     drained: str
-    disk_low: str
     started_at: int
-    alarms: dict[str, AlarmMoved]
+    alarms: Alarms
+    lookout: Lookout
     store: SqliteStore
     bus: Bus
     accounts: Accounts
@@ -89,6 +94,8 @@ class Gateway(Protocol):
     intake: Intake
     desk: Desk
     stops: Stops
+    rates: Rates
+    held: HeldOnes
 
     @property
     def smpp(self) -> BindsView | None: ...

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from gateway.lifecycle import Cause
 
-__all__ = ["Rates", "totals"]
+__all__ = ["Rates", "counters", "totals"]
 
 SPAN = 10
 _GROUP = {
@@ -34,6 +34,17 @@ def totals(counts: Counts) -> dict[str, int]:
         group = _GROUP.get(Cause(cause))
         if group is not None:
             found[group] += count
+    return found
+
+
+def counters(counts: Counts, accepted: Mapping[str, int]) -> dict[str, int]:
+    """All that is sampled each second: totals(), `bearer NAME` (accepted is by name), `account NAME` (admitted)."""
+    found = totals(counts)
+    for name, count in accepted.items():
+        found[f"bearer {name}"] = count
+    for (cause, _, account, _), count in counts.items():
+        if cause in (Cause.ADMIT, Cause.ADMIT_AT_ONCE):
+            found[f"account {account}"] = found.get(f"account {account}", 0) + count
     return found
 
 

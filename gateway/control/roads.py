@@ -20,19 +20,22 @@ REMEDIES = {
     "link.unbound_by_peer": "nothing: it reconnects by itself; the carrier said goodbye, perhaps for maintenance",
     "link.reset": "nothing: it reconnects at once",
     "driver.failed": "a fault of the program, which starts it again: send the log line bearer.failed to its authors",
+    "sick": "ask the carrier; what has another road takes it after fallback_after",
     "stopped": "the gateway is stopping or reloading",
     "disabled": "`chappe link enable NAME` when it may be used again",
 }
 
 
 def condition(road: Road, now: float) -> tuple[str, str]:
-    """(state, reason): up, full, paused, draining, disabled or down; the reason in words, "" when up."""
+    """(state, reason): up, full, paused, sick, draining, disabled or down; the reason in words, "" when up."""
     if road.disabled:
         return "disabled", f"by {road.disabled}"
     if not road.health.up:
         return "down", _detail(road) or road.health.reason
     if road.draining:
         return "draining", "it is being closed"
+    if road.health.sick:
+        return "sick", f"it is open and takes nothing: {road.health.sick}; one message at a time is tried"
     if road.adaptive.paused(now):
         rest = road.adaptive.paused_until - now
         return "paused", f"the carrier throttled us: {rest:.1f} s more, then {road.adaptive.rate:g}/s"
@@ -55,7 +58,8 @@ def tiers(gateway: Gateway, route: Route, kind: int) -> list[View]:
     """Every bearer of a route, tier by tier: whether it may take this kind now, and why not."""
     now = gateway.clock.now()
     roads = gateway.dispatcher.roads
-    chosen = gateway.dispatcher.choices(route.name, kind)
+    choice = gateway.dispatcher.choice(route, kind)
+    chosen, why = choice.bearers, f"not its turn: {choice.why}"
     found: list[View] = []
     for number, tier in enumerate(route.tiers, 1):
         for name in tier:
@@ -65,9 +69,9 @@ def tiers(gateway: Gateway, route: Route, kind: int) -> list[View]:
             else:
                 state, reason = condition(road, now)
                 if kind not in road.health.kinds:
-                    reason = f"it carries no {kind_word(kind)}"
+                    reason = road.health.note or f"it carries no {kind_word(kind)}"
             if not reason and name not in chosen:
-                reason = f"a better tier works, or has been down for less than {route.fallback_after:g} s"
+                reason = why
             found.append(
                 {"tier": number, "bearer": name, "state": state, "chosen": name in chosen, "reason": reason}
             )
@@ -87,7 +91,7 @@ def links(gateway: Gateway, rates: Rates) -> list[View]:
 def _link(road: Road, contracted: float, rates: Rates, now: float, wall: int) -> View:
     state, reason = condition(road, now)
     health = road.health
-    word = "disabled" if road.disabled else health.reason
+    word = "disabled" if road.disabled else "sick" if health.sick else health.reason
     window = sum(int(bind.get("window", 0)) for bind in road.status.values() if bind.get("state") == "bound")
     return {
         "name": road.name,
@@ -98,6 +102,7 @@ def _link(road: Road, contracted: float, rates: Rates, now: float, wall: int) ->
         "detail": reason,
         "remedy": "" if state in ("up", "full") else REMEDIES.get(word, "").replace("NAME", road.name),
         "kinds": [kind_word(kind) for kind in sorted(health.kinds)],
+        "note": health.note,
         "window": {"unanswered": len(road.unanswered), "size": window, "free": road.bearer.credit()},
         "staged": road.staged_count + road.taking,
         "rate": {

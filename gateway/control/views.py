@@ -33,7 +33,7 @@ async def status(gateway: Gateway, rates: Rates, held: waiting.Held) -> View:
         "why": why,
         "alarms": [
             {"id": a.id, "severity": a.severity, "text": a.text, "since": moment(a.at)}
-            for _, a in sorted(gateway.alarms.items())
+            for a in gateway.alarms
         ],
         "waiting": waiting.by_kind(gateway, held),
         "holds": [waiting.hold_words(hold) for hold in gateway.holds],
@@ -65,8 +65,8 @@ def _state(gateway: Gateway) -> tuple[str, str]:
         return "stopping", "the daemon was told to stop"
     if gateway.store.sick:
         return "refusing", f"the store cannot write: {gateway.store.sick}"
-    if gateway.disk_low:
-        return "refusing", gateway.disk_low
+    if gateway.lookout.low:
+        return "refusing", gateway.lookout.low
     if gateway.drained:
         return "drained", f"{gateway.drained}; `chappe drain --off` takes messages again"
     if gateway.queue.count >= gateway.intake.max_waiting:

@@ -29,10 +29,8 @@ from gateway.control.copying import Copier
 from gateway.control.explain import explain
 from gateway.control.optouts import OPTOUT_ACTS, optouts
 from gateway.control.parts import Args, Gateway, Refusal, Tell
-from gateway.control.rates import Rates, totals
 from gateway.control.report import report
 from gateway.control.words import Asked
-from gateway.lifecycle import Cause
 
 __all__ = ["ControlListener"]
 
@@ -55,19 +53,17 @@ class ControlListener:
         self._gateway = gateway
         self.path = Path(gateway.config.control_socket)
         self._server: asyncio.AbstractServer | None = None
-        self._sampler: asyncio.Task[None] | None = None
         self._reading: set[asyncio.Task[Any]] = set()
         self._acting: set[asyncio.Task[Any]] = set()
         self._open = 0
         self._inode = 0
-        self._rates = Rates()
-        self._held = waiting.HeldOnes()
+        self._held = gateway.held
         self._acts = {**ACTS, **OPTOUT_ACTS, "backup": Copier().backup}
         self._reads: dict[str, Read] = {
             "status": self._status,
-            "links": lambda _args, _tell: self._now(roads.links(gateway, self._rates)),
+            "links": lambda _args, _tell: self._now(roads.links(gateway, gateway.rates)),
             "queue": self._queue,
-            "accounts": lambda _args, _tell: self._now(views.accounts(gateway, self._rates)),
+            "accounts": lambda _args, _tell: self._now(views.accounts(gateway, gateway.rates)),
             "find": lambda args, tell: finding.find(gateway, args, tell),
             "trace": lambda args, _tell: stories.trace(gateway, args),
             "explain": lambda args, _tell: self._now(explain(gateway, args)),
@@ -83,7 +79,6 @@ class ControlListener:
         sock = _listening(self.path)
         self._inode = self.path.stat().st_ino
         self._server = await asyncio.start_unix_server(self._connection, sock=sock, limit=LINE_MAX)
-        self._sampler = asyncio.create_task(self._sample(), name="control samples rates")
         log.info("listener.open", socket=str(self.path))
 
     async def drain(self, seconds: float) -> None:
@@ -95,29 +90,17 @@ class ControlListener:
 
     async def stop(self) -> None:
         await self.drain(1.0)
-        tasks = [*self._reading, *self._acting, *([self._sampler] if self._sampler else [])]
+        tasks = [*self._reading, *self._acting]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._server = self._sampler = None
+        self._server = None
         try:
             if self._inode and self.path.stat().st_ino == self._inode:
                 self.path.unlink()
         except FileNotFoundError:
             pass  # somebody has tidied up: that is what we wanted
         self._inode = 0
-
-    async def _sample(self) -> None:
-        gateway = self._gateway
-        while True:
-            counters = totals(gateway.ledger.tally.counts)
-            for name, road in gateway.dispatcher.roads.items():
-                counters[f"bearer {name}"] = road.accepted
-            for (cause, _, account, _), count in gateway.ledger.tally.counts.items():
-                if cause in (Cause.ADMIT, Cause.ADMIT_AT_ONCE):
-                    counters[f"account {account}"] = counters.get(f"account {account}", 0) + count
-            self._rates.sample(gateway.clock.now(), counters)
-            await asyncio.sleep(1.0)
 
     # ── one connection ───────────────────────────────────────────────────────────────────────────────────
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,7 +157,7 @@ class ControlListener:
 
     async def _status(self, _args: Args, _tell: Tell) -> Any:
         held = await self._held.count(self._gateway)
-        return await views.status(self._gateway, self._rates, held)
+        return await views.status(self._gateway, self._gateway.rates, held)
 
     async def _queue(self, args: Args, _tell: Tell) -> Any:
         by = Asked(args).text("by") or "kind"

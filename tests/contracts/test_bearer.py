@@ -82,6 +82,7 @@ def test_it_is_a_bearer(rig, run):
             bearer: Bearer = rig.bearer
             assert isinstance(bearer.name, str)
             assert isinstance(bearer.takes_whole, bool)
+            assert isinstance(bearer.from_own_number, bool)
             assert bearer.credit() == 0  # nothing runs
 
     run(main())

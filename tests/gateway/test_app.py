@@ -221,7 +221,7 @@ def test_low_disk_and_drain_close_the_door(tmp_path, free_port):
             esme = await bound(app)
             esme.submit()
             assert (await esme.answered(1))[0][1] == 0x08
-            app.drained, app.disk_low = "", "10 MB free"
+            app.drained, app.lookout.low = "", "10 MB free"
             esme.submit()
             assert (await esme.answered(2))[1][1] == 0x14
             esme.close()

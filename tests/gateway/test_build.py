@@ -1,11 +1,14 @@
 """Settings into parts."""
 
+from types import SimpleNamespace
+
 import pytest
 from core import ScriptedBearer
 
 from drivers.simulated import SimulatedBearer
 from gateway import build
 from gateway.config import load_config
+from gateway.config.roads import BearerSettings
 from gateway.model import Kind
 from gateway.sweeper import Keep
 
@@ -62,6 +65,33 @@ def test_a_road_has_its_bearer_s_figures(config):
     assert set(road.health.kinds) == {Kind.OTP, Kind.ALERT}
     assert road.backoff.wait(1, 0.5) == pytest.approx(3.0)
     assert road.backoff.wait(50, 0.5) == pytest.approx(60.0)
+
+
+FRANCE = SimpleNamespace(
+    home=SimpleNamespace(code="FR", sender=SimpleNamespace(long_number_marketing="forbidden"))
+)
+ELSEWHERE = SimpleNamespace(
+    home=SimpleNamespace(code="XX", sender=SimpleNamespace(long_number_marketing="allowed"))
+)
+
+
+@pytest.mark.parametrize(
+    ("own", "contract", "law", "kinds", "note"),
+    [
+        (False, "", FRANCE, {Kind.OTP, Kind.MARKETING}, ""),
+        (True, "", FRANCE, set(), "bearers.sim1.sim_contract"),
+        (True, "M2M 4711", FRANCE, {Kind.OTP}, "country FR forbids it"),
+        (True, "M2M 4711", ELSEWHERE, {Kind.OTP, Kind.MARKETING}, ""),
+        (True, "M2M 4711", None, {Kind.OTP, Kind.MARKETING}, ""),
+    ],
+)
+def test_what_a_sim_may_carry(own, contract, law, kinds, note):
+    settings = BearerSettings(
+        name="sim1", driver="modem", rate=0.2, kinds=("otp", "marketing"), sim_contract=contract
+    )
+    found, words = build.carried(settings, own, law)
+    assert set(found) == kinds
+    assert note in words if note else words == ""
 
 
 def test_a_bearer_is_opened_by_its_driver(config):

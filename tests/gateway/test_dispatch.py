@@ -44,6 +44,9 @@ def test_a_lower_tier_takes_over_only_after_fallback_after(tmp_path):
             assert len(gw.b.seen) == 1
             gw.a.link(True)
             await gw.submit(gw.sms())
+            assert len(gw.b.seen) == 2, "a has only just come back: it may go again"
+            await gw.passes(11)
+            await gw.submit(gw.sms())
             assert len(gw.a.seen) == 1
 
     asyncio.run(story())

@@ -86,3 +86,73 @@ def test_the_reasons_can_be_read():
     )
     state["modem"].kinds = frozenset({Kind.ALERT})
     assert "tier 2 (modem) carries no such kind" in ROUTER.choose(FRANCE, Kind.OTP, state, 130).why
+
+
+# ── a bearer that is open and takes nothing ──────────────────────────────────────────────────────────────────
+def sick(name, since, at, state):
+    for message in range(3):
+        state[name].trouble(message, "system error", since if message < 2 else at)
+    return state
+
+
+def test_sick_counts_like_down_after_fallback_after():
+    state = sick("orange", 90, 101, health(orange=(True, 0), sfr=(False, 0), modem=(True, 0)))
+    assert state["orange"].sick == "system error"
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 110).bearers == ("orange",)
+    choice = ROUTER.choose(FRANCE, Kind.OTP, state, 121)
+    assert (choice.bearers, choice.tier) == (("modem",), 1)
+    assert "orange is sick: system error" in choice.why
+    choice = ROUTER.choose(FRANCE, Kind.OTP, state, 131)
+    assert (choice.bearers, choice.tier) == (("orange", "modem"), 1), "30 s later it is tried again"
+    assert state["orange"].fine()
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 121).bearers == ("orange",)
+
+
+def test_a_sick_tier_is_better_than_none():
+    state = sick("orange", 90, 101, health(orange=(True, 0), sfr=(False, 0), modem=(False, 0)))
+    choice = ROUTER.choose(FRANCE, Kind.OTP, state, 121)
+    assert (choice.bearers, choice.tier) == (("orange",), 0)
+    assert "no other being better" in choice.why
+
+
+def test_trouble_for_less_than_ten_seconds_or_three_messages_is_no_sickness():
+    one = Health(Kind, 0)
+    assert [one.trouble(1, "why", at) for at in (0, 20, 40)] == [False] * 3
+    three = Health(Kind, 0)
+    three.moved(True, "bound", 0)
+    assert [three.trouble(n, "why", n) for n in range(4)] == [False] * 4
+    assert three.trouble(5, "why", 10)
+    assert not three.trouble(6, "why", 11), "told once"
+    three.moved(False, "link.lost", 12)
+    assert not three.sick
+
+
+# ── the way back ─────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_tier_that_was_replaced_must_settle_before_it_is_used_again():
+    state = health(orange=(False, 0), sfr=(False, 0), modem=(True, 0))
+    state["orange"].moved(True, "bound", 100)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 105).bearers == ("modem",)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 110).bearers == ("orange",)
+    state["modem"].moved(False, "gone", 104)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 105).bearers == ("orange",), (
+        "nobody is there to wait for it"
+    )
+
+
+def test_after_a_short_outage_nothing_had_taken_its_place():
+    state = health(orange=(False, 80), sfr=(False, 80), modem=(True, 0))
+    state["orange"].moved(True, "bound", 100)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 100).bearers == ("orange",)
+
+
+def test_a_kind_that_the_lower_tier_does_not_carry_goes_at_once():
+    state = health(orange=(False, 0), sfr=(False, 0), modem=(True, 0, (Kind.OTP,)))
+    state["orange"].moved(True, "bound", 100)
+    assert ROUTER.choose(FRANCE, Kind.MARKETING, state, 101).bearers == ("orange",)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 101).bearers == ("modem",)
+
+
+def test_why_a_bearer_carries_less_than_its_table_says_is_told():
+    state = health(modem=(True, 0, ()))
+    state["modem"].note = "it only receives"
+    assert "modem: it only receives" in ROUTER.choose(FRANCE, Kind.OTP, state, 0).why

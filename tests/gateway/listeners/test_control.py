@@ -97,7 +97,7 @@ def test_a_tail_that_is_not_read_is_dropped_and_holds_nobody(lonely, monkeypatch
         lonely.until(lambda: lonely.app.bus.watched)
         for _ in range(3):
             for n in range(300):
-                lonely.call(lonely.app.alarm, f"flood-{n}", True, "warning", "x" * 4000)
+                lonely.call(lonely.app.alarms.raise_, f"flood-{n}", "warning", "x" * 4000)
         lonely.until(lambda: not lonely.app.bus.watched)
     assert lonely.ask("status")["state"]
 
