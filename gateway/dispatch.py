@@ -72,9 +72,15 @@ class Dispatcher:
         return found
 
     def choice(self, route: Route, kind: int) -> Choice:
-        """The same, judged anew, with its reasons."""
+        """The same, judged anew, with its reasons. Noted is which bearers are replaced: they come back late."""
         health = {name: road.health for name, road in self.roads.items()}
-        return self.router.choose(route, kind, health, self._clock.now())
+        choice = self.router.choose(route, kind, health, self._clock.now())
+        for name in choice.instead_of:
+            health[name].replaced.add(kind)
+        if not choice.instead_of:
+            for name in choice.bearers:
+                health[name].replaced.discard(kind)
+        return choice
 
     def health_changed(self) -> None:
         self._choices.clear()

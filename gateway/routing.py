@@ -63,8 +63,8 @@ SETTLED = 10.0
 class Health:
     """What routing needs to know of a bearer. since: when it last went up or down (seconds, steady clock).
 
-    down_since: when its last outage began, a gap shorter than SETTLED being part of it; outage: how long that was,
-    once it is up. sick: why an open bearer takes nothing, "" while it does;
+    down_since: when its last outage began, a gap shorter than SETTLED being part of it. replaced: the kinds whose
+    messages a lower tier takes in its stead. sick: why an open bearer takes nothing, "" while it does;
     sick_since: when that trouble began. note: why some kinds are not its own, in words, "" for all.
     """
 
@@ -74,8 +74,8 @@ class Health:
         "enabled",
         "kinds",
         "note",
-        "outage",
         "reason",
+        "replaced",
         "sick",
         "sick_since",
         "since",
@@ -90,7 +90,7 @@ class Health:
         self.enabled = True
         self.since = since
         self.down_since = since
-        self.outage = 0.0
+        self.replaced: set[int] = set()
         self.reason = "starting"
         self.sick = ""
         self.sick_since = 0.0
@@ -100,9 +100,7 @@ class Health:
     def moved(self, up: bool, reason: str, now: float) -> None:
         """The link opened, closed, or has another reason for what it is."""
         if up != self.up:
-            if up:
-                self.outage = now - self.down_since
-            elif now - self.since >= SETTLED or not self.outage:
+            if not up and (now - self.since >= SETTLED or not self.replaced):
                 self.down_since = now  # else it had not settled: one outage with a gap
             self.since = now
             self.fine()
@@ -140,12 +138,23 @@ class Health:
 
 
 class Choice:
-    """The bearers that may take a message now, and why those: `chappe explain` prints it. tier: from 0."""
+    """The bearers that may take a message now, and why those: `chappe explain` prints it.
 
-    __slots__ = ("bearers", "retry_at", "tier", "why")
+    tier: theirs, from 0. instead_of: those of better tiers that would have had it.
+    """
 
-    def __init__(self, bearers: tuple[str, ...], why: str, retry_at: float = 0.0, tier: int = 0) -> None:
+    __slots__ = ("bearers", "instead_of", "retry_at", "tier", "why")
+
+    def __init__(
+        self,
+        bearers: tuple[str, ...],
+        why: str,
+        retry_at: float = 0.0,
+        tier: int = 0,
+        instead_of: tuple[str, ...] = (),
+    ) -> None:
         self.bearers = bearers
+        self.instead_of = instead_of
         self.why = why
         self.retry_at = retry_at
         self.tier = tier
@@ -174,6 +183,7 @@ class Router:
         """
         why: list[str] = []
         second = Choice((), "")
+        better: tuple[str, ...] = ()
         probed: tuple[str, ...] = ()
         for number, tier in enumerate(route.tiers):
             able = [name for name in tier if name in health and kind in health[name].kinds]
@@ -184,9 +194,9 @@ class Router:
             if well and not self._returning(
                 route, number, kind, [health[name] for name in well], health, now
             ):
-                return Choice(
-                    probed + well, "; ".join([*why, f"tier {number + 1}: {', '.join(well)}"]), 0.0, number
-                )
+                words = "; ".join([*why, f"tier {number + 1}: {', '.join(well)}"])
+                return Choice(probed + well, words, 0.0, number, better)
+            better += tuple(able)
             probed += tuple(name for name in able if health[name].probed(now))
             reasons = ", ".join(f"{name} {_state(health[name], now)}" for name in able)
             opened = tuple(name for name in able if health[name].up and health[name].enabled)
@@ -205,7 +215,7 @@ class Router:
         self, route: Route, number: int, kind: int, better: Sequence[Health], health: Mapping[str, Health], now: float
     ) -> bool:  # fmt: skip
         """Whether a lower tier has taken this one's place, and keeps it until this one has settled."""
-        if any(each.outage <= route.fallback_after or now - each.since >= SETTLED for each in better):
+        if any(kind not in each.replaced or now - each.since >= SETTLED for each in better):
             return False
         lower = (name for tier in route.tiers[number + 1 :] for name in tier if name in health)
         return any(health[name].well(0.0, now) and kind in health[name].kinds for name in lower)

@@ -130,8 +130,11 @@ def test_trouble_for_less_than_ten_seconds_or_three_messages_is_no_sickness():
 # ── the way back ─────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_tier_that_was_replaced_must_settle_before_it_is_used_again():
     state = health(orange=(False, 0), sfr=(False, 0), modem=(True, 0))
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 99).instead_of == ("orange", "sfr")
+    state["orange"].replaced.add(Kind.OTP)
     state["orange"].moved(True, "bound", 100)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 105).bearers == ("modem",)
+    assert ROUTER.choose(FRANCE, Kind.ALERT, state, 105).bearers == ("orange",), "nothing of this kind fell"
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 110).bearers == ("orange",)
     state["modem"].moved(False, "gone", 104)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 105).bearers == ("orange",), (
@@ -141,12 +144,14 @@ def test_a_tier_that_was_replaced_must_settle_before_it_is_used_again():
 
 def test_after_a_short_outage_nothing_had_taken_its_place():
     state = health(orange=(False, 80), sfr=(False, 80), modem=(True, 0))
+    assert not ROUTER.choose(FRANCE, Kind.OTP, state, 99).instead_of
     state["orange"].moved(True, "bound", 100)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 100).bearers == ("orange",)
 
 
 def test_a_kind_that_the_lower_tier_does_not_carry_goes_at_once():
     state = health(orange=(False, 0), sfr=(False, 0), modem=(True, 0, (Kind.OTP,)))
+    state["orange"].replaced.add(Kind.OTP)
     state["orange"].moved(True, "bound", 100)
     assert ROUTER.choose(FRANCE, Kind.MARKETING, state, 101).bearers == ("orange",)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 101).bearers == ("modem",)

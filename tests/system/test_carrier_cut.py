@@ -1,0 +1,100 @@
+"""The carrier is cut in the middle of a mixed traffic: what must arrive leaves by the SIM, the rest waits, and on
+return the carrier takes over. Real sockets, a real pty; the modem's times are a fiftieth of a slow one's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from system.esme import settled
+from system.world import story
+
+from drivers.modem.sim_behaviour import ModemBehaviour
+from drivers.modem.sim_modem import SimulatedModem
+from drivers.modem.simulator import PtyModem
+from gateway.events import AlarmMoved, FallbackMoved, Moved
+from gateway.lifecycle import Cause
+
+KINDS = ["OTP", "ALERT", *["TRANS"] * 13, *["PROMO"] * 5]
+UNLIMITED = {"per_minute": 0, "per_hour": 0, "per_day": 0, "recipients_per_month": 0}
+ACCOUNT = {"shop": {"kinds": ["otp", "alert", "transactional", "marketing"], "window": 5000}}
+
+
+@asynccontextmanager
+async def modem(folder: Path, **behaviour):
+    line = PtyModem(SimulatedModem(ModemBehaviour(boot=0.1, **behaviour), wall=time.time()), folder / "modem")
+    await line.start()
+    try:
+        yield line
+    finally:
+        await line.stop()
+
+
+def with_sim(folder: Path, **more):
+    sim = {
+        "driver": "modem", "rate": 100, "kinds": ["otp", "alert"], "sim_contract": "M2M 4711",
+        "quota": UNLIMITED, "link": {"port": str(folder / "modem")},
+    }  # fmt: skip
+    return {"sim1": sim, "orange": {"rate": 500, "link": {"window": 20, "response_timeout": 2}}, **more}
+
+
+ROUTES = {"all": {"bearers": ["orange", "sim1"], "fallback_after": 0.5}}
+
+
+def events(subscription, kind):
+    return [event for event in subscription._events if isinstance(event, kind)]
+
+
+@pytest.mark.slow
+@story
+async def test_a_carrier_is_cut_in_the_middle_of_a_thousand_messages(world):
+    w = world({"orange": {"latency": 0.01}}, accounts=ACCOUNT, bearers=None, routes=ROUTES)
+    w._changes["bearers"] = with_sim(w.folder)
+    w.folder.mkdir(exist_ok=True)
+    async with modem(w.folder, submit=4 / 50, report_delay=0.1) as line, w:
+        await w.links_up("orange", "sim1")
+        seen = w.app.bus.subscribe("test")
+        shop = await w.application(window=5000)
+        tickets = {}
+
+        def submit(start, end):
+            for number in range(start, end):
+                to = f"+3361{number:07}"
+                kind = KINDS[number % len(KINDS)]
+                tickets[to] = (kind, shop.submit(to, service_type=kind.encode()))
+
+        submit(0, 500)
+        await w.carried(200)
+        await w.stop_carrier("orange")
+        submit(500, 1000)
+        await shop.answered(*(ticket for _, ticket in tickets.values()))
+        urgent = {to for to, (kind, _) in tickets.items() if kind in ("OTP", "ALERT")}
+        by_carrier = set(w.numbers("orange"))
+        await settled(
+            lambda: urgent <= by_carrier | {taken.destination for taken in line.modem.state.network.submitted},
+            30.0, lambda: f"{len(line.modem.state.network.submitted)} by SIM",
+        )  # fmt: skip
+        await w.start_carrier("orange")
+        await settled(lambda: len(shop.verdicts()) == 1000, 40.0, lambda: len(shop.verdicts()))
+
+        by_sim = Counter(taken.destination for taken in line.modem.state.network.submitted)
+        assert set(by_sim) <= urgent, "only what may use the SIM did"
+        assert len(by_sim) >= 50, "and all that came after the cut had to"
+        moved = [change for event in events(seen, Moved) for change in event.changes]
+        resent = {m.destination for m, _, cause in moved if cause is Cause.DOUBT_RESEND}
+        everywhere = by_sim + w.numbers("orange")
+        assert set(everywhere) == set(tickets), "nothing is lost"
+        twice = {to for to, count in everywhere.items() if count > 1}
+        assert twice <= resent, "nothing is sent twice but what the rule for doubt sends again"
+        assert {tuple(told) for told in shop.verdicts().values()} == {("DELIVRD",)}
+        fallbacks = [(e.engaged, e.bearers) for e in events(seen, FallbackMoved)]
+        assert fallbacks[0] == (True, ("sim1",))
+        raised = [(e.id, e.raised) for e in events(seen, AlarmMoved) if e.id == "fallback.all"]
+        assert raised[0] == ("fallback.all", True)
+        finals = w.app.store.read("SELECT state, count(*) FROM message GROUP BY state")
+        assert len(finals) == 1
+        assert finals[0][1] == 1000
