@@ -259,6 +259,11 @@ class Joiner:
         given_up, self._given_up = self._given_up, []
         return given_up
 
+    def drop(self, source: str) -> None:
+        """Forget all unfinished messages of one sender; nobody will hear of their parts."""
+        for key in [key for key in self._open if key[0] == source]:
+            self._held -= len(self._open.pop(key).parts)
+
     def copies(self) -> list[object]:
         """Tokens of the parts ignored as copies since the last call: what was stored for them can go."""
         copies, self._copies = self._copies, []

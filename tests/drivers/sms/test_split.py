@@ -277,3 +277,14 @@ def test_parts_in_any_order_from_many_senders():
         sender = message.tokens[0][0]
         assert message.tokens == [(sender, n) for n in range(1, 6)]
         assert message.text() == "".join(f"{sender}.{n} " for n in range(1, 6))
+
+
+def test_what_one_sender_has_begun_can_be_forgotten():
+    joiner = Joiner()
+    for source in ("+33600000001", "+33600000002"):
+        joiner.add(part(1, source=source, reference=9), now=0.0)
+        joiner.add(part(1, total=3, source=source, reference=10), now=0.0)
+    joiner.drop("+33600000001")
+    assert joiner.pending == 2
+    assert joiner.add(part(2, source="+33600000001", reference=9), now=1.0) is None
+    assert joiner.add(part(2, source="+33600000002", reference=9), now=1.0).complete
