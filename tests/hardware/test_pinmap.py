@@ -29,9 +29,9 @@ def named(key: str) -> set[str]:
 
 
 def test_every_key_of_the_configuration_that_names_a_line_has_one():
-    assert named("power.") >= {"pwrkey", "reset", "status"}
-    assert named("power.") <= set(PowerLines.__slots__)
+    assert named("power.") == set(PowerLines.__slots__) - {"model", "chip", "active_low"}
     assert named("leds.") == set(LedsSettings.__slots__) - {"chip"}
+    assert all(line["key"] for line in LINES.values()), "and every line a key"
 
 
 @pytest.mark.parametrize("function", LINES)
@@ -91,6 +91,7 @@ def test_what_a_page_shows_is_wired_so(page):
     text = page.read_text(encoding="utf-8")
     power, leds = table(text, r"bearers\.\w+\.power"), table(text, "leds")
     assert {"pwrkey", "reset", "status"} <= power.keys()
+    assert "supply" in power or page.name == "contract-gateway.toml", "the contract is older than the relay"
     PowerLines(**{**power, "active_low": tuple(power["active_low"])})
     LedsSettings(**leds)
     assert power["model"] in PROFILES
@@ -106,7 +107,7 @@ def test_what_a_page_shows_is_wired_so(page):
 
 def active_low(power: dict, model: str) -> list[str]:
     """The keys of `power` whose line means its function when low, behind the adapter board."""
-    said = [key for key in ("pwrkey", "reset") if key in power and LINES[key]["active"] == "low"]
+    said = [key for key in ("pwrkey", "reset", "supply") if key in power and LINES[key]["active"] == "low"]
     return said + (
         ["status"] if "status" in power and profile(model)["module"]["status_running"] == "low" else []
     )
@@ -133,7 +134,7 @@ def test_an_example_of_configuration_uses_the_map(page):
     for bearer in config.get("bearers", {}).values():
         power = bearer.get("power", {})
         assert not power or power["model"] in PROFILES
-        lines |= {key: power[key] for key in ("pwrkey", "reset", "status") if key in power}
+        lines |= {key: power[key] for key in named("power.") if key in power}
     lines.pop("chip", None)
     assert set(lines.values()) <= BY_NAME.keys()
 

@@ -1,17 +1,15 @@
 """Modem profiles: every value inside its limits and with its source, and limits that cannot hurt a module."""
 
 import re
+from dataclasses import fields
 
 import pytest
 from hardware_files import HARDWARE, PROFILES, profile
 
-POWER_KEY = {
-    "supply_settle", "pwrkey_on", "ready_after_on", "pwrkey_off", "gone_after_off", "rest_before_on", "reset_pulse",
-}  # fmt: skip
-QUIRKS = {
-    "acknowledge", "alarm_urcs", "boot_urcs", "cnmi_first", "full_urc", "noise_urcs", "off_urc", "pin_tries_command",
-    "power_off_command", "read_by", "serial_number_missing", "soft_reset_drops_tty",
-}  # fmt: skip
+from drivers.modem.profile import POWER, Quirks, load
+
+POWER_KEY = set(POWER)
+QUIRKS = {quirk.name for quirk in fields(Quirks)}
 ROLES = {"at", "at-second", "modem", "diagnostics", "gps", "audio"}
 WITH_KEY = [name for name in PROFILES if "pwrkey_on" in profile(name)["timings"]]
 TIMINGS = [(name, key) for name in PROFILES for key in profile(name)["timings"]]
@@ -26,7 +24,7 @@ def test_there_is_a_profile_for_each_modem_that_is_promised():
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_is_complete(name):
     seen = profile(name)
-    assert seen["name"] == name
+    assert seen["name"] == name == load(name).name, "and the driver reads it"
     assert seen["about"]
     assert seen["module"]["source"]
     assert seen["timings"].keys() <= POWER_KEY | {"reenumerate"}
