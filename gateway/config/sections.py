@@ -138,7 +138,7 @@ class ControlSettings:
 class LogSettings:
     """[log]: format "auto" is console on a terminal, json elsewhere."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
     mask_numbers: bool = True
 
@@ -176,6 +176,7 @@ class HttpSettings:
     port: Port = 8080
     tls_certificate_file: InputFile | None = None
     tls_key_file: SecretFile | None = None
+    max_connections: Count = 500
     tokens: tuple[HttpToken, ...] = ()
 
 
