@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Brings the programs that the tests talk to: Kannel, mosquitto, npm smpp, smppload, systemd-analyze, dtc.
+"""Brings the programs that the tests talk to: Kannel, mosquitto, npm smpp, smppload, systemd-analyze, dtc, gammu, smsd.
 
 Debian packages are downloaded and unpacked into .cache/peers/root: nothing is installed on the machine, no
 service starts, no root is needed. Run by `make test-deps`; a second run finds everything there and only says so.
@@ -46,7 +46,7 @@ class CannotHave(Exception):
 def environment() -> dict[str, str]:
     """The environment in which unpacked programs find their unpacked libraries."""
     private = f"usr/lib/{TRIPLET}/systemd"  # libsystemd-shared
-    folders = (f"usr/lib/{TRIPLET}", f"lib/{TRIPLET}", private)
+    folders = (f"usr/lib/{TRIPLET}", f"lib/{TRIPLET}", private, "usr/lib")  # usr/lib: libGammu, libmm
     libraries = [str(ROOT / folder) for folder in folders]
     return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
 
@@ -220,6 +220,22 @@ def dtc() -> str:
     return _call([program("dtc") or "dtc", "--version"], env=environment()).split()[-1]
 
 
+def gammu() -> str:
+    """gammu and its daemon gammu-smsd; their version."""
+    _unpack("gammu", "gammu-smsd")
+    _complete("gammu", "gammu-smsd")
+    shown = _call([program("gammu") or "gammu", "--version"], env=environment())
+    return shown.split("version ")[1].split("]")[0]
+
+
+def smstools() -> str:
+    """smsd of smstools (Debian calls its program smsd); its version."""
+    _unpack("smstools")
+    _complete("smsd")
+    shown = _call([program("smsd") or "smsd", "-V"], env=environment())
+    return shown.split("ersion ")[1].split(",")[0]
+
+
 PEERS: dict[str, Callable[[], str]] = {
     "kannel": kannel,
     "mosquitto": mosquitto,
@@ -227,6 +243,8 @@ PEERS: dict[str, Callable[[], str]] = {
     "smppload": smppload,
     "systemd": systemd,
     "dtc": dtc,
+    "gammu": gammu,
+    "smstools": smstools,
 }
 REMEDY = {
     "kannel": "give apt a source with Debian 12's main, or `apt-get install kannel`",
@@ -235,6 +253,8 @@ REMEDY = {
     "smppload": "install a C compiler (`apt-get install gcc libc6-dev`)",
     "systemd": "give apt a source with Debian 12's main, or `apt-get install systemd`",
     "dtc": "give apt a source with Debian 12's main, or `apt-get install device-tree-compiler`",
+    "gammu": "give apt a source with Debian 12's main, or `apt-get install gammu gammu-smsd`",
+    "smstools": "give apt a source with Debian 12's main, or `apt-get install smstools`",
 }
 
 
@@ -246,7 +266,7 @@ def _still_there(name: str) -> bool:
         return bool(node()) and (CACHE / "npm" / "node_modules" / "smpp").is_dir()
     programs = {
         "kannel": ("bearerbox", "smsbox"), "mosquitto": ("mosquitto", "mosquitto_pub"), "systemd": SYSTEMD,
-        "dtc": ("dtc", "fdtoverlay"),
+        "dtc": ("dtc", "fdtoverlay"), "gammu": ("gammu", "gammu-smsd"), "smstools": ("smsd",),
     }  # fmt: skip
     return all(map(program, programs[name]))
 

@@ -37,18 +37,7 @@ sms-resend-freq = 1
 log-file = {folder}/bearerbox.log
 log-level = 0
 
-group = smsc
-smsc = smpp
-smsc-id = chappe
-host = 127.0.0.1
-port = {port}
-transceiver-mode = true
-smsc-username = {system_id}
-smsc-password = {password}
-system-type = ""
-interface-version = 34
-reconnect-delay = 1
-enquire-link-interval = 5
+{group}
 {smsc}
 
 group = smsbox
@@ -71,6 +60,41 @@ max-messages = 0
 omit-empty = true
 """
 
+SMPP = """\
+group = smsc
+smsc = smpp
+smsc-id = chappe
+host = 127.0.0.1
+port = {port}
+transceiver-mode = true
+smsc-username = {system_id}
+smsc-password = {password}
+system-type = ""
+interface-version = 34
+reconnect-delay = 1
+enquire-link-interval = 5
+"""
+
+AT = """\
+group = smsc
+smsc = at
+smsc-id = modem
+modemtype = generic
+device = {system_id}
+speed = 115200
+pin = {password}
+sms-center = +33609001390
+my-number = +33700000001
+sim-buffering = true
+keepalive = 1
+
+group = modems
+id = generic
+name = "Any modem"
+message-storage = SM
+init-string = "AT+CNMI=1,2,0,1,0"
+"""
+
 Fields = dict[str, str]
 
 
@@ -90,20 +114,23 @@ class Kannel:
     ACCEPTED: ClassVar = "8"
     REJECTED: ClassVar = "16"
 
-    def __init__(self, folder: Path, port: int, system_id: str, password: str, *smsc: str) -> None:
+    def __init__(
+        self, folder: Path, port: int, system_id: str, password: str, *smsc: str, group: str = SMPP
+    ) -> None:
         self.receipts: Inbox[Fields] = Inbox("Kannel's receipts")
         self.messages: Inbox[Fields] = Inbox("Kannel's messages from phones")
         self._keys = itertools.count(1)
         self._admin, self._smsbox, self._sendsms = free_port(), free_port(), free_port()
         self._web = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._web.serve_forever, args=(0.05,), daemon=True)
-        self._folder = folder / f"kannel-{system_id}"
+        self._folder = folder / f"kannel-{Path(system_id).name}"
         self._folder.mkdir(exist_ok=True)
         file = self._folder / "kannel.conf"
         file.write_text(
             CONFIGURATION.format(
-                admin=self._admin, smsbox=self._smsbox, sendsms=self._sendsms, folder=self._folder, port=port,
-                system_id=system_id, password=password, smsc="\n".join(smsc), web=self._url(),
+                admin=self._admin, smsbox=self._smsbox, sendsms=self._sendsms, folder=self._folder,
+                group=group.format(port=port, system_id=system_id, password=password),
+                smsc="\n".join(smsc), web=self._url(),
             )
         )  # fmt: skip
         self._boxes = [

@@ -1,11 +1,15 @@
-"""`chappe simulate smsc`: each field of Behaviour is an option, each event a line."""
+"""`chappe simulate smsc` and `modem`: each field of their behaviour is an option, each event a line."""
 
 import signal
+import sys
 from dataclasses import fields
 
 import pytest
+import serial
 from click.testing import CliRunner
+from peers.process import Process
 
+from drivers.modem.sim_behaviour import ModemBehaviour
 from drivers.smpp.behaviour import Behaviour
 from gateway.cli import simulate
 
@@ -113,3 +117,69 @@ def test_a_port_in_use_is_explained(lab, chappe):
 )
 def test_lines(kind, told, line):
     assert simulate.line_of(kind, told) == line
+
+
+MODEM_OPTIONS = {option.name: option for option in simulate.modem.params}
+
+
+@pytest.mark.parametrize("field", fields(ModemBehaviour), ids=lambda field: field.name)
+def test_every_field_of_a_modem_is_an_option_too(field):
+    option = MODEM_OPTIONS[field.name]
+    assert f"--{field.name.replace('_', '-')}" in option.opts
+    assert (option.default, option.help) == (field.default, field.metadata["help"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "give either --link PATH or --tcp HOST:PORT"),
+        (["--link", "x", "--tcp", "127.0.0.1:0"], "give either --link PATH or --tcp HOST:PORT"),
+        (["--tcp", "nowhere"], "--tcp nowhere: write HOST:PORT"),
+        (["--link", "x", "--fault", "30 burn"], "must be one of mute, late"),
+        (["--link", "x", "--mr", "256"], "--mr 256: must be 0 to 255"),
+    ],
+)
+def test_what_a_modem_does_not_take(arguments, words):
+    done = CliRunner().invoke(simulate.modem, arguments)
+    assert done.exit_code == 2
+    assert words in done.output
+
+
+def test_a_modem_on_a_link_says_what_it_gets_and_hides_numbers_and_pins(tmp_path):
+    link = tmp_path / "modem"
+    command = [
+        sys.executable,
+        "-m",
+        "gateway",
+        "simulate",
+        "modem",
+        "--link",
+        link,
+        "--pin",
+        "1234",
+        "--commands",
+    ]
+    played = Process(
+        [*command, "--report-delay", "0", "--mo-every", "1", "--mo-delay", "0"], tmp_path / "out"
+    )
+    with played:
+        played.wait_for(link.exists, "its link is there")
+        with serial.Serial(str(link), timeout=5) as port:
+            for line in (b'AT+CPIN="1234"', b"AT+CNMI=2,1,0,2,0", b"AT+CMGS=24"):
+                port.write(line + b"\r")
+                port.read_until(b"> " if b"CMGS" in line else b"OK\r\n")
+            port.write(b"0031000B913316325476F80000FF0BC337B90C8AC966B49A0D\x1a")
+            assert b"+CMGS: 0" in port.read_until(b"OK\r\n")
+            said = port.read_until(b'+CMTI: "SM",2\r\n')
+            assert b'+CDSI: "SM",1' in said
+    said = played.said()
+    assert f"listening on {link}" in said
+    assert "PIN right, 3 tries left" in said
+    assert "submit 0 -> +336…678 'Code 123456'" in said
+    assert "report 0 +336…678 status=0x00" in said
+    assert "reply +336…678 'STOP'" in said
+    assert "command AT+CPIN=****" in said
+    assert '1234"' not in said
+    assert "33612345678" not in said
+    assert said.endswith("1 submits taken, 0 refused, 1 reports, 1 replies\n")
+    assert not link.is_symlink()
