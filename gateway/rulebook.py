@@ -8,6 +8,7 @@ switches a counter on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +17,10 @@ import structlog
 from gateway.accounts import Account
 from gateway.answers import never_left
 from gateway.config import Config
+from gateway.config.lines import line_of, lines
+from gateway.keywords import keyword_faults
 from gateway.lifecycle import State
-from gateway.model import EPOCH_MS, Kind, Message
+from gateway.model import EPOCH_MS, Kind
 from gateway.rules import Rulebook
 from gateway.rules.consent import ConsentRule
 from gateway.rules.content import ContentRule
@@ -36,31 +39,31 @@ log = structlog.get_logger("rules")
 
 _SLICE = 20_000
 _BY_LAW = frozenset({"content", "stop", "hours"})
-SAY_AGAIN_MS = 60_000
-"""A campaign that is sent under the wrong kind is told of once a minute and account, not once a message."""
 
 
 def law_of(config: Config) -> Law | None:
     """The countries' files, when a rule needs them. Raises ConfigError with every fault of theirs, and of ours."""
-    if _BY_LAW.isdisjoint(config.rules.order):
-        return None
-    law = load_law(config.rules.country)
-    where = str(config.path)
-    faults = []
+    law = None if _BY_LAW.isdisjoint(config.rules.order) else load_law(config.rules.country)
+    faults = [*keyword_faults(config, law), *(_law_faults(config, law) if law is not None else ())]
+    if faults:
+        path = Path(config.path)
+        places = lines(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        raise ConfigError([fault.at(str(path), line_of(places, fault.path)) for fault in faults])
+    return law
+
+
+def _law_faults(config: Config, law: Law) -> Iterator[Fault]:
     profile = config.rules.hours.profile
     if profile not in law.home.profiles:
         known = ", ".join(law.home.profiles)
         text = f'country {law.home.code} has no profile "{profile}"; it has {known}'
-        faults.append(Fault(("rules", "hours", "profile"), text, where))
+        yield Fault(("rules", "hours", "profile"), text)
     for name, account in config.accounts.items():
         for region in account.extra_regions:
             if region not in law.optional_regions:
                 known = ", ".join(sorted(law.optional_regions)) or "none"
                 text = f'"{region}" is none of the regions that may be added: {known}'
-                faults.append(Fault(("accounts", name, "extra_regions"), text, where))
-    if faults:
-        raise ConfigError(faults)
-    return law
+                yield Fault(("accounts", name, "extra_regions"), text)
 
 
 def rules_of(
@@ -68,7 +71,6 @@ def rules_of(
     law: Law | None,
     counters: Counters,
     account_of: Callable[[str], Account | None],
-    wall_ms: Callable[[], int],
     others: Mapping[str, Rule],
 ) -> Rulebook:
     """The rules in the order of [rules]. others: rules that somebody else has made, by name."""
@@ -81,34 +83,10 @@ def rules_of(
         **others,
     }
     if law is not None:
-        told = _Teller(wall_ms)
         mention_of, wording = law.vocabulary.mention, law.home.stop.mention
-        made["content"] = ContentRule(config.rules.stop.mention, mention_of, wording, told)
+        made["content"] = ContentRule(config.rules.stop.mention, mention_of, wording)
         made["hours"] = HoursRule(law.places, config.rules.hours.profile)
-    return Rulebook([made[name] for name in config.rules.order if name in made], account_of)
-
-
-class _Teller:
-    """Says that an account sends marketing under another name."""
-
-    def __init__(self, wall_ms: Callable[[], int]) -> None:
-        self._wall_ms = wall_ms
-        self._last: dict[str, int] = {}
-        self._unsaid: dict[str, int] = {}
-
-    def __call__(self, message: Message) -> None:
-        now, account = self._wall_ms(), message.account
-        count = self._unsaid.get(account, 0) + 1
-        if now - self._last.get(account, -SAY_AGAIN_MS) < SAY_AGAIN_MS:
-            self._unsaid[account] = count
-            return
-        self._last[account], self._unsaid[account] = now, 0
-        log.warning(
-            "content.is_marketing",
-            account=account,
-            messages=count,
-            detail="sent as transactional with a STOP mention: judged as marketing",
-        )
+    return Rulebook([made[name] for name in config.rules.judging if name in made], account_of)
 
 
 class Counters:

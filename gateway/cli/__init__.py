@@ -48,12 +48,16 @@ VERBS: Mapping[str, Mapping[str, Verb]] = {
         "reload": ("operate", "reload", "Read the configuration again."),
         "orphans": ("operate", "orphans", "Receipts that matched nothing."),
         "optouts": ("optouts", "optouts", "Who wants no marketing, with proof."),
+        "suppressed": ("suppressed", "suppressed", "Numbers out of use, which get no marketing."),
+        "consents": ("consents", "consents", "Who has agreed to marketing, with proof."),
+        "privacy": ("privacy", "privacy", "What is kept about a number: export, erase."),
         "backup": ("operate", "backup", "Copy the store while the gateway runs."),
     },
     "To look after": {
         "restore": ("setup", "restore", "Put a backup in the place of the store."),
         "migrate": ("setup", "migrate", "Bring the store to this program's schema."),
         "hash-password": ("setup", "hash_password", "The text for `password_hash`."),
+        "completion": ("completion", "completion", "The lines that make a shell complete verbs."),
         "version": ("setup", "version", "Versions of Chappe and of what it stands on."),
     },
 }

@@ -154,16 +154,26 @@ def why_not(error: Exception, config: Config) -> str:
     """Why the gateway did not start, and what to do, in a line."""
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}: look at the tls_… files of {config.path}"
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE and config.smpp is not None:
-        port = config.smpp.port
+    door, host, port = _door(error, config)
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE and door:
         return (
-            f"{config.smpp.host}:{port} is in use by another program: stop it (`ss -ltnp 'sport = :{port}'` names"
-            " it), or give listeners.smpp.port another number"
+            f"{host}:{port} is in use by another program: stop it (`ss -ltnp 'sport = :{port}'` names"
+            f" it), or give {door}.port another number"
         )
-    if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and config.smpp is not None:
-        return f"{config.smpp.host} is no address of this machine: change listeners.smpp.host"
+    if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and door:
+        return f"{host} is no address of this machine: change {door}.host"
     if isinstance(error, OSError) and error.errno == errno.EACCES and error.filename is None:
         return f"the port may not be opened ({error.strerror}): below 1024 it needs CAP_NET_BIND_SERVICE"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def _door(error: Exception, config: Config) -> tuple[str, str, int]:
+    """The listener that an error names by its port, or else the first one: (key, host, port)."""
+    doors = [
+        (f"listeners.{name}", settings.host, settings.port)
+        for name, settings in (("smpp", config.smpp), ("http", config.http))
+        if settings is not None
+    ]
+    return next((door for door in doors if str(door[2]) in str(error)), doors[0] if doors else ("", "", 0))

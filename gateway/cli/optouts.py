@@ -1,36 +1,22 @@
-"""chappe optouts: who wants no marketing, with proof; list, add, remove, import and export.
-
-An import is judged line by line before anything is sent: each fault stands in the rejects file with its line and
-what to do, and the good part is applied only with --partial. Run again, it adds what is missing and nothing twice.
-"""
+"""chappe optouts: who wants no marketing, with proof; list, add, remove, import and export (see csv_lists.py)."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
-from drivers.sms import address
+from gateway.cli.csv_lists import CsvFile, Row, export_list, moment, number, too_long
 from gateway.cli.output import Daemon, reads, table
-from gateway.control_client import ControlError
 
 __all__ = ["optouts"]
 
 _FIELDS = ("number", "scope", "at", "evidence")
 _EXPORTED = ("number", "scope", "at", "evidence", "source", "key")
-_SLICE_OCTETS = 40_000
-_SLICE_ROWS = 800
 _LONGEST = 200
-_TELL = 2_000
-
-Row = list[Any]
 
 
 @click.group("optouts")
@@ -105,7 +91,7 @@ def remove(daemon: Daemon, **entry: Any) -> None:
     )
 
 
-# ── import ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── files ────────────────────────────────────────────────────────────────────────────────────────────────────
 @optouts.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--scope", help="For lines that name none.")
@@ -114,139 +100,28 @@ def remove(daemon: Daemon, **entry: Any) -> None:
 @reads
 def import_(daemon: Daemon, file: Path, scope: str | None, rejects: Path | None, partial: bool) -> None:
     """Opt out the numbers of a CSV file: number, scope, at, evidence; a heading may name them in another order."""
-    rejects = rejects or file.with_name(file.name + ".rejects.csv")
-    good, bad = _judge(file, scope or "", rejects)
-    told = {
-        "lines": good + bad,
-        "rejected": bad,
-        "rejects": str(rejects) if bad else None,
-        "added": 0,
-        "known": 0,
-    }
-    if not bad or partial:
-        _send(daemon, file, scope or "", good, told)
+    entries = CsvFile(file, "optouts.import", _FIELDS, lambda cells: _entry(cells, scope or ""))
+    told = entries.apply(daemon, rejects, partial)
     daemon.show(told, _imported)
-    if bad:
+    if told["rejected"]:
         sys.exit(1)
 
 
 def _imported(told: Any) -> list[str]:
-    lines = [f"{told['added']} opted out, {told['known']} had already, of {told['lines']} lines"]
-    if told["rejected"]:
-        applied = (
-            "" if told["added"] or told["known"] else "; nothing was applied: --partial applies the others"
-        )
-        lines.append(f"{told['rejected']} lines are refused, see {told['rejects']}{applied}")
-    return lines
+    first = f"{told['added']} opted out, {told['known']} had already, of {told['lines']} lines"
+    return [first, *CsvFile.refused(told)]
 
 
-def _judge(file: Path, scope: str, rejects: Path) -> tuple[int, int]:
-    """(good, refused); the rejects file is written when there is something to say, for its owner's eyes."""
-    good = bad = 0
-    out: IO[str] | None = None
-    try:
-        with click.progressbar(length=file.stat().st_size, label="checking", file=sys.stderr) as bar:
-            for line, row, fault, octets in _lines(file, scope):
-                good += not fault
-                if fault:
-                    bad += 1
-                    if out is None:
-                        handle = os.open(rejects, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                        out = os.fdopen(handle, "w", encoding="utf-8", newline="")
-                        csv.writer(out).writerow(("line", "reason", "row"))
-                    csv.writer(out).writerow((line, fault, ",".join(map(str, row))))
-                if (good + bad) % _TELL == 0:
-                    bar.update(max(0, octets - bar.pos))
-            bar.update(max(0, bar.length or 0) - bar.pos)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ControlError(f"{file}: {error}: a CSV file in UTF-8 is wanted") from error
-    finally:
-        if out is not None:
-            out.close()
-    return good, bad
-
-
-def _send(daemon: Daemon, file: Path, scope: str, good: int, told: dict[str, Any]) -> None:
-    name = file.name
-    daemon.ask("optouts.import", file=name, begin=f"{good} lines")
-    with click.progressbar(length=good, label="importing", file=sys.stderr) as bar:
-        for entries in _slices(file, scope):
-            answer = daemon.ask("optouts.import", file=name, entries=entries)
-            told["added"] += answer["added"]
-            told["known"] += answer["known"]
-            bar.update(len(entries))
-    daemon.ask(
-        "optouts.import",
-        file=name,
-        end=f"{told['added']} added, {told['known']} known, {told['rejected']} refused",
-    )
-
-
-def _slices(file: Path, scope: str) -> Iterator[list[Row]]:
-    """The good lines, as many at once as a request may hold."""
-    entries: list[Row] = []
-    octets = 0
-    for _, row, fault, _ in _lines(file, scope):
-        if fault:
-            continue
-        entries.append(row)
-        octets += len(json.dumps(row)) + 2
-        if octets > _SLICE_OCTETS or len(entries) == _SLICE_ROWS:
-            yield entries
-            entries, octets = [], 0
-    if entries:
-        yield entries
-
-
-def _lines(file: Path, scope: str) -> Iterator[tuple[int, Row, str, int]]:
-    """Each line with its number: (line, [number, scope, ms, evidence], "", octets so far), or the row and its fault."""
-    octets = 0
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        places: Sequence[str] = _FIELDS
-        reader = csv.reader(text)
-        for cells in reader:
-            octets += sum(map(len, cells)) + len(cells) + 1
-            if not any(cell.strip() for cell in cells):
-                continue
-            if reader.line_num == 1 and "number" in (heading := [cell.strip().lower() for cell in cells]):
-                places = heading
-                continue
-            entry, fault = _entry(dict(zip(places, cells, strict=False)), scope)
-            yield reader.line_num, entry if not fault else cells, fault, octets
-
-
-def _entry(cells: dict[str, str], scope: str) -> tuple[Row, str]:
+def _entry(cells: Mapping[str, str], default: str) -> tuple[Row, str]:
     """What a line says, or what is wrong with it and what to do."""
-    said = cells.get("number", "").strip()
-    number, fault = _number(said)
-    scope = cells.get("scope", "").strip() or scope
+    found, fault = number(cells.get("number", ""))
+    scope = cells.get("scope", "") or default
     fault = fault or ("no scope: name it in the line or with --scope" if not scope else _scope_fault(scope))
-    at, when = 0, cells.get("at", "").strip()
-    if when and not fault:
-        try:
-            at = int(datetime.fromisoformat(when).timestamp() * 1000)
-        except (ValueError, OverflowError):
-            fault = f"{when!r} is no moment: use 2026-03-01T08:00:00+01:00, or leave it empty"
-    evidence = cells.get("evidence", "").strip()
-    if len(evidence) > _LONGEST:
-        fault = fault or f"evidence has {len(evidence)} characters: at most {_LONGEST}"
-    return [number, scope, at, evidence], fault
+    at, no_moment = moment(cells.get("at", ""))
+    evidence = cells.get("evidence", "")
+    return [found, scope, at, evidence], fault or no_moment or too_long("evidence", evidence, _LONGEST)
 
 
-def _number(said: str) -> tuple[str, str]:
-    digits = said.translate(_UNSAID)
-    if digits[:1] == "+" and digits[1:].isdecimal() and digits.isascii() and 8 <= len(digits) <= 16:
-        return digits, ""
-    try:
-        number = address.destination(0, 0, digits.encode("latin-1"))
-    except (address.AddressError, UnicodeEncodeError) as error:
-        return "", f"{said!r}: {error}" if said else "no number"
-    if not number.startswith("+"):
-        return "", f"{said!r} is not in international form: use +33612345678"
-    return number, ""
-
-
-_UNSAID = {ord(c): None for c in " .-()"}
 _known_scopes: dict[str, str] = {}
 
 
@@ -260,7 +135,6 @@ def _scope_fault(scope: str) -> str:
     return fault
 
 
-# ── export ───────────────────────────────────────────────────────────────────────────────────────────────────
 @optouts.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option("--scope", help="Only this one.")
@@ -270,30 +144,4 @@ def _scope_fault(scope: str) -> str:
 @reads
 def export(daemon: Daemon, file: Path | None, scope: str | None, unmasked: bool) -> None:
     """The list as CSV, into FILE or to standard output; as JSON lines with --json. Erased numbers are empty."""
-    if file is None:
-        _export(daemon, sys.stdout, scope, unmasked)
-        return
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise ControlError(f"{file}: {error.strerror}") from error
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-        count = _export(daemon, out, scope, unmasked)
-    click.echo(f"{file}: {count} opt-outs", err=True)
-
-
-def _export(daemon: Daemon, out: IO[str], scope: str | None, unmasked: bool) -> int:
-    writer = csv.DictWriter(out, _EXPORTED, extrasaction="ignore", lineterminator="\n")
-    if not daemon.as_json:
-        writer.writeheader()
-    count, after = 0, ["0", "0"]
-    while after:
-        page = daemon.ask("optouts.export", scope=scope, unmasked=unmasked, after=after)
-        for entry in page["optouts"]:
-            if daemon.as_json:
-                out.write(json.dumps(entry, ensure_ascii=False) + "\n")
-            else:
-                writer.writerow(entry)
-        count += len(page["optouts"])
-        after = page["after"]
-    return count
+    export_list(daemon, "optouts", _EXPORTED, file, ["0", "0"], scope=scope, unmasked=unmasked)

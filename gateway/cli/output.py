@@ -134,10 +134,11 @@ class Daemon:
 
     def show(self, answer: Any, render: Callable[[Any], Sequence[str]]) -> None:
         """As JSON when --json was given, else as people read."""
-        if self.as_json:
-            click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
-        else:
-            say(render(answer))
+        click.echo(self.written(answer, render))
+
+    def written(self, answer: Any, render: Callable[[Any], Sequence[str]]) -> str:
+        """What show() says."""
+        return json.dumps(answer, ensure_ascii=False, indent=2) if self.as_json else "\n".join(render(answer))
 
 
 class _Progress:

@@ -81,9 +81,12 @@ def _verdict(config: Config, warned: int) -> str:
 
 
 def _tried(config: Config) -> list[dict[str, object]]:
-    from gateway.cli.trial import try_bearers
+    from gateway.cli.trial import try_bearers, try_broker
 
-    return [{"bearer": t.bearer, "ok": t.ok, "detail": t.detail} for t in try_bearers(config)]
+    roads = try_bearers(config)
+    if (broker := try_broker(config)) is not None:
+        roads.append(broker)
+    return [{"bearer": t.bearer, "ok": t.ok, "detail": t.detail} for t in roads]
 
 
 @click.command("hash-password")

@@ -1,4 +1,4 @@
-"""Each bearer opened once, bound, and left again: what `chappe check --connect` tries.
+"""Each bearer opened once, bound, and left again, and the broker too: what `chappe check --connect` tries.
 
 Uses the driver as the daemon does, so that what works here works there, and the words are the same. Receipts
 and replies that a carrier hands over meanwhile are refused (the carrier keeps them for the daemon).
@@ -17,8 +17,9 @@ from drivers.bearer import Bearer, Event, Inbound, LinkChanged, NotStored, Recei
 from drivers.smpp.dialect import DialectError
 from gateway import build
 from gateway.config import Config
+from gateway.watchers.mqtt_client import BrokerError, Connection
 
-__all__ = ["PATIENCE", "Trial", "try_bearers"]
+__all__ = ["PATIENCE", "Trial", "try_bearers", "try_broker"]
 
 PATIENCE = 15.0
 """Seconds until a link that says nothing counts as failed."""
@@ -53,6 +54,22 @@ def try_bearers(config: Config, patience: float = PATIENCE) -> list[Trial]:
         return await asyncio.gather(*(_try(config, name, patience) for name in config.bearers))
 
     return asyncio.run(everyone())
+
+
+def try_broker(config: Config) -> Trial | None:
+    """A connection to the broker of [mqtt], under another name than the daemon's; None where there is no [mqtt]."""
+    settings, gateway = config.mqtt, config.gateway
+    if settings is None:
+        return None
+
+    async def once() -> Trial:
+        try:
+            async with Connection(settings, f"chappe-{gateway.site}-{gateway.name}-check", "") as broker:
+                return Trial("mqtt", True, f"{settings.url} speaks MQTT {broker.protocol}")
+        except BrokerError as error:
+            return Trial("mqtt", False, f"{error} ({error.reason})")
+
+    return asyncio.run(once())
 
 
 async def _try(config: Config, name: str, patience: float) -> Trial:

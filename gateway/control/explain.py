@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from drivers.sms import address
-from drivers.sms.alphabet import alphabet_of, encode_gsm7, fit, smart_encoding
+from drivers.sms.alphabet import alphabet_of, fit, smart_encoding
 from drivers.sms.split import segment_count
 from gateway.accounts import Account
 from gateway.control.parts import Args, Gateway, Refusal, View
@@ -16,6 +16,7 @@ from gateway.model import Kind, Message
 from gateway.routing import Route
 from gateway.rules.hours import HoursRule
 from gateway.rules.rule import Action, Verdict
+from gateway.text_cost import forcing, smart_segments
 
 __all__ = ["explain"]
 
@@ -46,7 +47,7 @@ def explain(gateway: Gateway, args: Args) -> View:
         "routes": [_why_route(candidate, route, m) for candidate in gateway.dispatcher.router.routes],
         "bearers": tiers(gateway, route, m.kind) if route is not None else [],
         "rules": {
-            "order": list(gateway.config.rules.order),
+            "order": list(gateway.config.rules.judging),
             "verdict": _verdict(verdict),
             "hours": _hours(gateway, m, account, at),
         },
@@ -100,19 +101,16 @@ def _faults(account: Account, m: Message) -> list[str]:
 
 def _text(text: str, account: Account, m: Message) -> View:
     """Alphabet and segments, and the characters that are not in GSM 03.38."""
-    normal = unicodedata.normalize("NFC", text)
-    outside = [c for c in dict.fromkeys(normal) if encode_gsm7(c) is None]
-    forcing = outside if m.data_coding == 8 else []
-    smart = smart_encoding(normal)
-    coding, payload = fit(smart)
+    outside = forcing(text)
+    forced = outside if m.data_coding == 8 else []
     return {
-        "characters": len(normal),
+        "characters": len(unicodedata.normalize("NFC", text)),
         "octets": len(m.payload),
         "alphabet": alphabet_of(m.data_coding).value,
         "segments": m.parts,
-        "forcing_ucs2": forcing,
-        "replaced": outside if account.smart_encoding and not forcing else [],
-        "segments_with_smart_encoding": segment_count(payload, coding),
+        "forcing_ucs2": forced,
+        "replaced": outside if account.smart_encoding and not forced else [],
+        "segments_with_smart_encoding": smart_segments(text),
     }
 
 

@@ -14,21 +14,27 @@ from gateway.alarms import Alarms
 from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.config import Config
+from gateway.consents import Consents
 from gateway.control.rates import Rates
+from gateway.correlation import Correlation
 from gateway.desk import Desk
 from gateway.dispatch import Dispatcher
 from gateway.doubts import Doubts
 from gateway.holds import Holds
 from gateway.intake import Intake
+from gateway.last_writers import LastWriters
 from gateway.ledger import Ledger
 from gateway.lookout import Lookout
+from gateway.mo import MobileOriginated
 from gateway.outbox import Outbox
 from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue
 from gateway.receipts import Receipts
+from gateway.references import References
 from gateway.rules import Rulebook
 from gateway.stops import Stops
 from gateway.stores.sqlite import SqliteStore
+from gateway.suppressions import Suppressions
 
 if TYPE_CHECKING:
     from gateway.control.waiting import HeldOnes
@@ -94,6 +100,12 @@ class Gateway(Protocol):
     intake: Intake
     desk: Desk
     stops: Stops
+    suppressions: Suppressions
+    consents: Consents
+    correlation: Correlation
+    mo: MobileOriginated
+    references: References
+    writers: LastWriters
     rates: Rates
     held: HeldOnes
 

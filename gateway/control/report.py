@@ -2,22 +2,26 @@
 
 Counted from the stored messages by ranges of ids, in slices that are each made to take about a fifth of a
 second: others share the reader. A message that was refused when it was submitted was never taken: it is in no
-line. The lines and their words are those that French routers print, so that a campaign's figures compare.
+line. The lines and their words are those that French routers print, so that a campaign's figures compare. The
+same by day (the gateway's calendar), bearer, account or tag: each group as the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from gateway.answers import NO_ROUTE, never_left, own_error
 from gateway.control.finding import number_of
-from gateway.control.parts import Args, Gateway, Tell, View
+from gateway.control.parts import Args, Gateway, Refusal, Tell, View
 from gateway.control.words import Asked, admitted_at, first_id, moment
 from gateway.lifecycle import FINAL, State
 from gateway.model import EPOCH_MS
+from gateway.rules.quota import day_of
 
-__all__ = ["LINES", "line_of", "percentile", "report", "shares"]
+__all__ = ["GROUPINGS", "LINES", "line_of", "percentile", "report", "shares"]
 
 LINES = (
     ("recu", "reçu"),
@@ -29,6 +33,17 @@ LINES = (
     ("recredite", "recrédité"),
 )
 """Key in JSON, words on the page; in the order in which they are printed."""
+
+GROUPINGS = {
+    "day": "''",
+    "bearer": "coalesce(m.bearer, 0)",
+    "account": "m.account",
+    "tag": "coalesce(m.tag, '')",
+}
+"""What a report may be split by, and the column that says it; a day is a range of ids."""
+MOST_GROUPS = 1_000
+OTHERS = "(others)"
+"""Groups beyond that many are one: tags are the applications' own words."""
 
 DAY_MS = 86_400_000
 FIRST_SLICE_MS = 600_000
@@ -42,14 +57,14 @@ _SLICE = f"""
             WHEN {_TOOK} < 10000 THEN {_TOOK} / 10 * 10
             WHEN {_TOOK} < 600000 THEN {_TOOK} / 1000 * 1000
             ELSE {_TOOK} / 60000 * 60000 END,
-        kind=3, count(*)
-    FROM message m WHERE id>=? AND id<? {{}} GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+        kind=3, count(*), {{group}}
+    FROM message m WHERE id>=? AND id<? {{where}} GROUP BY 1, 2, 3, 4, 5, 6, 7, 9"""
 """Latency in steps of 10 ms below 10 s, of 1 s below 10 min, of 1 min above: few groups, whatever the period."""
 
 _STOPS = """
-    SELECT count(DISTINCT a.key) FROM optout_act a JOIN mo ON mo.id=a.mo JOIN message m ON m.id=mo.message
-    WHERE a.act='stop' AND m.id>=? AND m.id<? {}"""
-"""People who answered one of these messages with a STOP."""
+    SELECT a.key, min(m.id), {group} FROM optout_act a JOIN mo ON mo.id=a.mo JOIN message m ON m.id=mo.message
+    WHERE a.act='stop' AND m.id>=? AND m.id<? {where} GROUP BY 1, 3"""
+"""People who answered one of these messages with a STOP, each once a group."""
 
 Unknown = Callable[[int, str], bool]
 """Whether a bearer's error code says that nobody has this number: (number of the bearer's name, code)."""
@@ -99,7 +114,7 @@ def percentile(steps: dict[int, int], share: float) -> float | None:
 
 
 class _Tally:
-    """Sums of one report."""
+    """Sums of one report, or of one of its groups."""
 
     def __init__(self, unknown: Unknown) -> None:
         self._unknown = unknown
@@ -107,9 +122,10 @@ class _Tally:
         self.segments = dict(self.messages)
         self.steps: dict[int, int] = {}
         self.marketing = 0
+        self.stops: set[int] = set()
 
     def add(self, row: tuple[Any, ...]) -> None:
-        state, error, sent, bearer, parts, step, marketing, count = row
+        state, error, sent, bearer, parts, step, marketing, count, _ = row
         line = line_of(State(state), error, bool(sent), bearer, self._unknown)
         self.messages[line] += count
         self.segments[line] += count * parts
@@ -118,31 +134,91 @@ class _Tally:
         if step >= 0:
             self.steps[step] = self.steps.get(step, 0) + count
 
+    def view(self) -> View:
+        keys = [key for key, _ in LINES]
+        percents = shares([self.messages[key] for key in keys])
+        return {
+            "messages": sum(self.messages[key] for key in keys),
+            "segments": sum(self.segments[key] for key in keys),
+            "lines": [
+                {
+                    "line": key,
+                    "name": name,
+                    "messages": self.messages[key],
+                    "segments": self.segments[key],
+                    "percent": percent,
+                }
+                for (key, name), percent in zip(LINES, percents, strict=True)
+            ],
+            "waiting": {"messages": self.messages[""], "segments": self.segments[""]},
+            "latency_s": {"p50": percentile(self.steps, 0.5), "p95": percentile(self.steps, 0.95)},
+            "optouts": _optouts(len(self.stops), self.marketing),
+        }
+
+
+class _Report:
+    """The whole, and its groups where it is split."""
+
+    def __init__(self, gateway: Gateway, by: str) -> None:
+        self._gateway = gateway
+        self._unknown = _unknown_of(gateway)
+        self.by = by
+        self.zone = ZoneInfo(gateway.config.gateway.timezone) if by == "day" else None
+        self.whole = _Tally(self._unknown)
+        self.groups: dict[str, _Tally] = {}
+
+    def tallies(self, value: Any, at_ms: int) -> tuple[_Tally, ...]:
+        """Those that a row belongs to: value of its group's column, and a moment of its day."""
+        if not self.by:
+            return (self.whole,)
+        name = self._name(value, at_ms)
+        if name not in self.groups and len(self.groups) >= MOST_GROUPS:
+            name = OTHERS
+        return self.whole, self.groups.setdefault(name, _Tally(self._unknown))
+
+    def _name(self, value: Any, at_ms: int) -> str:
+        if self.zone is not None:
+            return datetime.fromtimestamp(at_ms / 1000, self.zone).date().isoformat()
+        if self.by == "tag":
+            return str(value)
+        return self._gateway.store.name(value) if value else ""
+
+    def view(self) -> View:
+        view = self.whole.view()
+        if self.by:
+            view["by"] = self.by
+            view["groups"] = [{self.by: name, **self.groups[name].view()} for name in sorted(self.groups)]
+        return view
+
 
 async def report(gateway: Gateway, args: Args, tell: Tell) -> View:
     """The breakdown of what was submitted from `since` to `until` (Unix ms, default: the last seven days)."""
     asked = Asked(args)
     wall = gateway.clock.wall_ms()
     since, until = asked.number("since", wall - 7 * DAY_MS), asked.number("until", wall + 1)
-    tally = _Tally(_unknown_of(gateway))
-    conditions = ""
+    by = asked.text("by")
+    if by and by not in GROUPINGS:
+        raise Refusal(f"--by {by!r}: use {', '.join(GROUPINGS)}", 2)
+    sums = _Report(gateway, by)
+    where = ""
     arguments: list[Any] = []
     if tag := asked.text("tag"):
-        conditions, arguments = "AND m.tag=?", [tag]
+        where, arguments = "AND m.tag=?", [tag]
     if account := asked.text("account"):
-        conditions, arguments = (
-            f"{conditions} AND m.account=?",
-            [*arguments, await number_of(gateway, account)],
-        )
-    await _count(gateway, tally, (since, until), _SLICE.format(conditions), arguments, tell)
-    stops = await gateway.store.query(
-        _STOPS.format(conditions), (first_id(since), first_id(until), *arguments)
-    )
-    return {**_view(tally, asked, since, until), "optouts": _optouts(stops[0][0], tally.marketing)}
+        where, arguments = f"{where} AND m.account=?", [*arguments, await number_of(gateway, account)]
+    words = {"group": GROUPINGS.get(by, "''"), "where": where}
+    await _count(gateway, sums, (since, until), _SLICE.format(**words), arguments, tell)
+    period = (first_id(since), first_id(until))
+    for key, message, value in await gateway.store.query(_STOPS.format(**words), (*period, *arguments)):
+        for tally in sums.tallies(value, admitted_at(message)):
+            tally.stops.add(key)
+    return {
+        "since": moment(since), "until": moment(until), "tag": tag or None, "account": account or None, **sums.view()
+    }  # fmt: skip
 
 
 async def _count(
-    gateway: Gateway, tally: _Tally, period: tuple[int, int], sql: str, arguments: list[Any], tell: Tell
+    gateway: Gateway, sums: _Report, period: tuple[int, int], sql: str, arguments: list[Any], tell: Tell
 ) -> None:
     oldest, newest = (await gateway.store.query("SELECT min(id), max(id) FROM message"))[0]
     if oldest is None:
@@ -151,9 +227,12 @@ async def _count(
     whole, width = max(1, high - low), FIRST_SLICE_MS
     while low < high:
         end = min(high, low + width)
+        if sums.zone is not None:  # no slice has two days
+            end = min(end, day_of(low, sums.zone)[1])
         began = gateway.clock.now()
         for row in await gateway.store.query(sql, (first_id(low), first_id(end), *arguments)):
-            tally.add(row)
+            for tally in sums.tallies(row[-1], low):
+                tally.add(row)
         took = gateway.clock.now() - began
         width = max(LEAST_SLICE_MS, width // 2) if took > PACE else width * 2
         low = end
@@ -177,28 +256,3 @@ def _unknown_of(gateway: Gateway) -> Unknown:
         return bool(error) and bearer in dialects and dialects[bearer].means_unknown_subscriber(error, b"")
 
     return unknown
-
-
-def _view(tally: _Tally, asked: Asked, since: int, until: int) -> View:
-    keys = [key for key, _ in LINES]
-    percents = shares([tally.messages[key] for key in keys])
-    return {
-        "since": moment(since),
-        "until": moment(until),
-        "tag": asked.text("tag") or None,
-        "account": asked.text("account") or None,
-        "messages": sum(tally.messages[key] for key in keys),
-        "segments": sum(tally.segments[key] for key in keys),
-        "lines": [
-            {
-                "line": key,
-                "name": name,
-                "messages": tally.messages[key],
-                "segments": tally.segments[key],
-                "percent": percent,
-            }
-            for (key, name), percent in zip(LINES, percents, strict=True)
-        ],
-        "waiting": {"messages": tally.messages[""], "segments": tally.segments[""]},
-        "latency_s": {"p50": percentile(tally.steps, 0.5), "p95": percentile(tally.steps, 0.95)},
-    }

@@ -13,13 +13,13 @@ from gateway.control.rates import Rates
 from gateway.control.roads import condition
 from gateway.control.words import kind_word, moment
 
-__all__ = ["accounts", "status"]
+__all__ = ["accounts", "state_of", "status", "store_figures"]
 
 
 async def status(gateway: Gateway, rates: Rates, held: waiting.Held) -> View:
     """Everything that an operator looks at first."""
     now, wall = gateway.clock.now(), gateway.clock.wall_ms()
-    state, why = _state(gateway)
+    state, why = state_of(gateway)
     roads = sorted(gateway.dispatcher.roads.items())
     orphans = (await gateway.store.query("SELECT count(*) FROM orphan"))[0][0]
     return {
@@ -43,7 +43,7 @@ async def status(gateway: Gateway, rates: Rates, held: waiting.Held) -> View:
             "seconds": round(rates.seconds, 1),
             **{name: round(rates.per_second(name), 2) for name in ("admitted", "accepted", "delivered", "failed")},
         },
-        "store": await _store(gateway),
+        "store": await store_figures(gateway),
         "bearers": [
             {
                 "name": name,
@@ -59,7 +59,7 @@ async def status(gateway: Gateway, rates: Rates, held: waiting.Held) -> View:
     }  # fmt: skip
 
 
-def _state(gateway: Gateway) -> tuple[str, str]:
+def state_of(gateway: Gateway) -> tuple[str, str]:
     """(word, why) of the worst that is true."""
     if gateway.draining:
         return "stopping", "the daemon was told to stop"
@@ -77,7 +77,7 @@ def _state(gateway: Gateway) -> tuple[str, str]:
     return "ready", ""
 
 
-async def _store(gateway: Gateway) -> View:
+async def store_figures(gateway: Gateway) -> View:
     store = gateway.store
 
     def sizes() -> tuple[int, int, int]:

@@ -1,7 +1,8 @@
 """The rules in their order: judge a batch before the queue, and again before the wire.
 
-A family: a rule is one file with a class that follows rule.py, and its name in RULES. The first verdict wins,
-and its rule and reason go wherever the message is told of: response, receipt, trace, explain, report.
+A family: a rule is one file with a class that follows rule.py, and its name in RULES. The first refusal wins,
+or the first postponement where nobody refuses, and its rule and reason go wherever the message is told of:
+response, receipt, trace, explain, report.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from gateway.rules.content import ContentRule
 from gateway.rules.frequency import FrequencyRule
 from gateway.rules.hours import HoursRule
 from gateway.rules.quota import QuotaRule
-from gateway.rules.rule import Action, Counting, Preparing, Rule, Verdict
+from gateway.rules.rule import Action, Counting, Preparing, Rule, Settled, Verdict
 from gateway.rules.sender import SenderRule
 from gateway.rules.stop import StopRule
+from gateway.rules.suppressed import SuppressRule
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -30,6 +32,7 @@ RULES: Mapping[str, type[Rule]] = {
     "sender": SenderRule,
     "content": ContentRule,
     "stop": StopRule,
+    "suppress": SuppressRule,
     "consent": ConsentRule,
     "hours": HoursRule,
     "frequency": FrequencyRule,
@@ -39,23 +42,35 @@ RULES: Mapping[str, type[Rule]] = {
 
 _CAUSE = {Action.POSTPONE: Cause.POSTPONE, Action.HOLD: Cause.HOLD, Action.REFUSE: Cause.REFUSE}
 _MARKETING = int(Kind.MARKETING)
+_ALL = 2**63
+"""Above every id."""
 
 
 class Rulebook:
     """The configured rules, in order. account_of: an account by its name, None once it is gone.
 
     Rules about marketing only are kept apart, so that no other kind pays for them. counts: whether a rule wants
-    to hear of taken() and given_back().
+    to hear of taken() and given_back(). Before the wire nothing is asked about a message that was allowed and has
+    not waited since, while no rule says that it might answer otherwise now.
     """
 
     def __init__(self, rules: Sequence[Rule], account_of: Callable[[str], Account | None]) -> None:
         self._rules = tuple(rules)
+        self._judges = tuple(rule.judge for rule in rules)
         self._plain = tuple(rule for rule in rules if not getattr(rule, "marketing_only", False))
         self._again = tuple(rule for rule in rules if rule.recheck)
         self._plain_again = tuple(rule for rule in self._plain if rule.recheck)
         self._preparing = tuple(rule for rule in rules if isinstance(rule, Preparing))
         self._counting = tuple(rule for rule in rules if isinstance(rule, Counting))
+        self._texts = tuple(rule for rule in rules if rule in self._preparing or isinstance(rule, StopRule))
+        self._content = next((rule for rule in rules if isinstance(rule, ContentRule)), None)
+        self._plain_judges = tuple(rule.judge for rule in self._plain)
+        self._takers = tuple(rule.taken for rule in self._counting)
         self.counts = bool(self._counting)
+        self._settled = [rule for rule in self._again if isinstance(rule, Settled)]
+        self._versions: list[int] | None = None
+        self._newest = 0
+        self._old = _ALL if len(self._settled) < len(self._again) else 0
         self._account_of = account_of
 
     def named(self, name: str) -> Rule | None:
@@ -69,26 +84,45 @@ class Rulebook:
             refused |= rule.prepare(messages, account)
         return refused
 
+    @property
+    def judged(self) -> Sequence[Message]:
+        """Of the batch that was prepared last: what was sent as transactional and is marketing."""
+        return self._content.judged if self._content is not None else ()
+
+    def released(self) -> Sequence[int]:
+        """After a batch was judged: ids of waiting messages that need wait no longer; each is told once."""
+        return self._content.released() if self._content is not None else ()
+
     def rewritten(self, message: Message, account: Account, now_ms: int) -> str:
         """Why a waiting message may not get this text (replace_sm), or "": asks those who look at texts."""
         verdict = self.prepare([message], account).get(0)
         if verdict is None and message.kind == _MARKETING:
-            found = (rule.judge(message, account, now_ms) for rule in self._rules if rule in self._preparing)
+            found = (rule.judge(message, account, now_ms) for rule in self._rules if rule in self._texts)
             verdict = next((each for each in found if each is not None), None)
         return f"{verdict.rule}: {verdict.reason}" if verdict is not None else ""
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
-        """The first verdict against it; None: it may go."""
-        for rule in self._rules if message.kind == _MARKETING else self._plain:
-            verdict = rule.judge(message, account, now_ms)
+        """The first refusal, else the first verdict against it; None: it may go.
+
+        What one rule only puts off is still judged by the others: a cap must not be open at night.
+        """
+        if message.id > self._newest:  # ids rise in the order in which messages are judged
+            if not self._newest:
+                self._old = max(self._old, message.id - 1)  # those before were judged by other rules
+            self._newest = message.id
+        first: Verdict | None = None
+        for judge in self._judges if message.kind == _MARKETING else self._plain_judges:
+            verdict = judge(message, account, now_ms)
             if verdict is not None:
-                return verdict
-        return None
+                if verdict.action is Action.REFUSE:
+                    return verdict
+                first = first or verdict
+        return first
 
     def taken(self, message: Message) -> None:
         """It was accepted: who counts, counts."""
-        for rule in self._counting:
-            rule.taken(message)
+        for taken in self._takers:
+            taken(message)
 
     def given_back(self, messages: Iterable[Message]) -> None:
         """They were taken and never left us."""
@@ -102,7 +136,10 @@ class Rulebook:
         if not self._again:
             return found
         plain = self._plain_again
+        old = self._judged_before(now_ms)
         for message in messages:
+            if message.id > old and not message.udh and _has_not_waited(message):
+                continue
             rules = self._again if message.kind == _MARKETING else plain
             account = self._account_of(message.account) if rules else None
             if account is None:
@@ -119,3 +156,16 @@ class Rulebook:
                     found[message.id] = (_CAUSE[verdict.action], verdict.until, verdict.status, reason)
                     break
         return found
+
+    def _judged_before(self, now_ms: int) -> int:
+        """The id up to which messages were judged before something changed; what is newer need not be asked again."""
+        versions = [rule.version(now_ms) for rule in self._settled]
+        if versions != self._versions:
+            self._versions = versions
+            self._old = max(self._old, self._newest)
+        return self._old if self._newest else _ALL
+
+
+def _has_not_waited(message: Message) -> bool:
+    """Whether it is due since it was taken: what a rule or its application put off has a due time of its own."""
+    return not message.due or message.due == message.submitted_at

@@ -38,6 +38,9 @@ _NARROW, _WIDE = b"STOP", b"S\0T\0O\0P"
 """STOP in GSM 03.38 or Latin-1, and in UCS-2: a text without these octets has no mention."""
 _USUAL = re.compile(r"(?<!\w)stop (?:au )?[0-9]{3,8}(?!\w)", re.IGNORECASE)
 """The mention as nearly all write it: found at a tenth of what reading the whole text costs."""
+_PLAIN = re.compile(r"[0-9A-Za-z .,'&+-]+")
+_USUAL_OCTETS = re.compile(rb"STOP (?<=[\n\r -/:-?]STOP )(?:AU )?[0-9]{3,8}(?=[\n\r -/:-?]|\Z)")
+"""The same in octets made capitals, within a text, between signs that GSM 03.38, ASCII and Latin-1 share."""
 
 
 def _text_of(message: Message) -> str:
@@ -50,12 +53,13 @@ def _text_of(message: Message) -> str:
 class _Split:
     """A text that its application has split: the parts that came, and what was said of the whole."""
 
-    __slots__ = ("fault", "parts", "since", "total")
+    __slots__ = ("fault", "ids", "parts", "since", "total")
 
     def __init__(self, since: int, total: int) -> None:
         self.since = since
         self.total = total
         self.parts: dict[int, str] = {}
+        self.ids: dict[int, int] = {}
         self.fault = ""
 
     @property
@@ -66,7 +70,8 @@ class _Split:
 class ContentRule:
     """The rule. mention: as in [rules.stop]; mention_of: the number that a text tells to send STOP to, or "".
 
-    wording: what is appended, with {short_code}. told: hears of each text that was judged as marketing.
+    wording: what is appended, with {short_code}. judged: the messages of the batch prepared last that were sent as
+    transactional and are marketing. released(): the parts that need wait no longer, their text being whole.
     """
 
     name = "content"
@@ -78,19 +83,26 @@ class ContentRule:
         mention: str,
         mention_of: Callable[[str], str],
         wording: str = " STOP {short_code}",
-        told: Callable[[Message], None] = lambda _: None,
     ) -> None:
         self._mention = mention
         self._mention_of = mention_of
         self._wording = wording
-        self._told = told
         self._split: dict[TextKey, _Split] = {}
+        self._whole: list[int] = []
+        self.judged: list[Message] = []
         self._brands: dict[str, str] = {}
+        self._octets: dict[str, bytes] = {}
+
+    def version(self, now_ms: int) -> int:  # noqa: ARG002 - the contract's
+        """Whole texts are judged once; parts are asked about each time."""
+        return 0
 
     # ── before it is routed ──────────────────────────────────────────────────────────────────────────────
     def prepare(self, messages: Sequence[Message], account: Account) -> dict[int, Verdict]:
         """Change kinds and append mentions; the refusals, by place in the batch."""
         refused: dict[int, Verdict] = {}
+        if self.judged:
+            self.judged = []
         appends = self._mention == "append"
         for index, m in enumerate(messages):
             if m.kind == _TRANSACTIONAL:  # the busiest path of all rules: octets first
@@ -112,7 +124,7 @@ class ContentRule:
             refused[index] = Verdict(self.name, Action.REFUSE, reason, answers.BAD_SERVICE_TYPE)
             return
         m.kind = Kind.MARKETING
-        self._told(m)
+        self.judged.append(m)
 
     def _append(self, m: Message, account: Account, index: int, refused: dict[int, Verdict]) -> None:
         text = _text_of(m)
@@ -135,10 +147,22 @@ class ContentRule:
             return None
         if message.state is not State.NEW:
             return self._again(message, now_ms) if message.udh else None
-        concat = part_of(message.udh)
+        concat = part_of(message.udh) if message.udh else None
         if concat is not None:
             return self._part(message, account, now_ms, concat)
+        if not message.data_coding and self._plainly_right(message, account.brand):
+            return None
         return self._refusal(self._fault(message.source, _text_of(message), account))
+
+    def _plainly_right(self, m: Message, brand: str) -> bool:
+        """What nearly all texts are, without reading them: brand and mention as they are usually written."""
+        if brand and brand not in m.source:
+            octets = self._octets.get(brand)
+            if octets is None:  # of other characters GSM 03.38 and ASCII differ
+                octets = self._octets[brand] = brand.encode() if _PLAIN.fullmatch(brand) else b"\xff"
+            if octets not in m.payload:
+                return False
+        return self._mention == "off" or _USUAL_OCTETS.search(m.payload.upper()) is not None
 
     def _fault(self, source: str, text: str, account: Account) -> str:
         """What a whole text lacks, or ""."""
@@ -176,12 +200,19 @@ class ContentRule:
             split = self._split[key] = _Split(now_ms, total)
         split.parts[sequence] = _text_of(m)
         if len(split.parts) < total:
+            split.ids[sequence] = m.id
             reason = f"part {sequence} of {total} waits for the others, to be judged with them"
             return Verdict(self.name, Action.POSTPONE, reason, 0, split.since + WAIT_MS)
+        self._whole += [message_id for part, message_id in split.ids.items() if part != sequence]
         split.fault = self._fault(m.source, split.text, account)
         if not split.fault:
             del self._split[key]
         return self._refusal(split.fault)
+
+    def released(self) -> list[int]:
+        """Asked after a batch: the ids of parts that waited for one of it, good or bad; each is told once."""
+        whole, self._whole = self._whole, []
+        return whole
 
     def _again(self, m: Message, now_ms: int) -> Verdict | None:
         """A part before the wire. Texts that were found good are not kept; nor is any over a restart."""

@@ -61,9 +61,23 @@ class DigestSet:
         return True
 
     def update(self, values: Iterable[int]) -> None:
-        add = self.add
+        """Many at once, as at start: the same as add, without a call for each."""
+        tables, counts = self._tables, self._counts
         for value in values:
-            add(value)
+            shard = value & 255
+            table = tables[shard]
+            mask = len(table) - 1
+            at = value >> 8 & mask
+            while found := table[at]:
+                if found == value:
+                    break
+                at = at + 1 & mask
+            else:
+                table[at] = value
+                counts[shard] += 1
+                if 3 * counts[shard] > 2 * mask:
+                    tables[shard] = _grown(table, 2 * len(table))
+        self._count = sum(counts)
 
     def discard(self, value: int) -> bool:
         """Whether it was there. What follows it moves up, so that no search ends too early."""

@@ -41,13 +41,14 @@ class RollingCounts:
     16 octets a message of the period and some 20 a number. Times are those of message ids, which rise.
     """
 
-    __slots__ = ("_counts", "_first", "_keys", "_times", "per_ms")
+    __slots__ = ("_counts", "_first", "_keys", "_last", "_times", "per_ms")
 
     def __init__(self, per_ms: int) -> None:
         self.per_ms = per_ms
         self._times = array("Q")
         self._keys = array("Q")
         self._first = 0
+        self._last = ("", 0)
         self._counts = PackedCounts()
 
     def __len__(self) -> int:
@@ -55,11 +56,17 @@ class RollingCounts:
 
     def count(self, number: str, now_ms: int) -> int:
         """How many were counted for it after now - per."""
-        self._forget(now_ms - self.per_ms)
-        return self._counts.get(packed(number))
+        first, until = self._first, now_ms - self.per_ms
+        if first < len(self._times) and self._times[first] <= until:
+            self._forget(until)
+        key = packed(number)
+        self._last = (number, key)
+        return self._counts.get(key)
 
     def add(self, number: str, at_ms: int) -> None:
-        key = packed(number)
+        last, key = self._last
+        if number is not last:  # most are asked for just before
+            key = packed(number)
         if not self._times or at_ms >= self._times[-1]:
             self._times.append(at_ms)
             self._keys.append(key)
@@ -125,10 +132,11 @@ class FrequencyRule:
 
     def taken(self, message: Message) -> None:
         """It was accepted: count it."""
-        if message.kind != _MARKETING or not counts_alone(message.udh):
+        udh = message.udh
+        if message.kind != _MARKETING or (udh and not counts_alone(udh)):
             return
         self.counts.add(message.destination, message.submitted_at)
-        concat = part_of(message.udh)
+        concat = part_of(udh) if udh else None
         if concat is not None:
             if len(self._texts) >= _TEXTS_KEPT:
                 del self._texts[next(iter(self._texts))]

@@ -32,6 +32,7 @@ _LOOK_BACK = 8
 """Days: further back than any closed spell of a sane profile begins."""
 _LOOK_AHEAD = (6, 40, 400)
 _SPELLS_KEPT = 64
+_PREFIXES_KEPT = 50_000
 
 
 class NeverOpenError(ValueError):
@@ -214,8 +215,19 @@ class HoursRule:
 
     def __init__(self, places: Places, profile: str) -> None:
         self._places = places
+        self._longest = places.longest
         self._profile = profile
         self._timelines: dict[Place, dict[tuple[str, ...], Timeline]] = {}
+        self._known: dict[tuple[str, ...], dict[str, Timeline]] = {}
+        self._version = 0
+        self._until = FOREVER
+
+    def version(self, now_ms: int) -> int:
+        """Another one once any spell that a message was judged in is over."""
+        if now_ms >= self._until:
+            self._until = FOREVER
+            self._version += 1
+        return self._version
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """A scheduled message is judged at the time it asked for. The verdict of a place is shared: don't change it."""
@@ -224,6 +236,8 @@ class HoursRule:
         due = message.due
         at = due if due > now_ms else now_ms  # noqa: FURB136 - max() costs three times as much
         spell = self._timeline(message.destination, account.extra_regions).spell(at)
+        if spell.until < self._until:  # noqa: PLR1730 - as with max()
+            self._until = spell.until
         verdict = spell.verdict
         if verdict is None or not 0 < message.expires <= spell.until:
             return verdict
@@ -243,6 +257,18 @@ class HoursRule:
         return Explanation(timeline.place, known, name, timeline.profile, timeline.spell(at_ms), at_ms)
 
     def _timeline(self, number: str, extra_regions: tuple[str, ...]) -> Timeline:
+        known = self._known.get(extra_regions)
+        if known is None:
+            known = self._known[extra_regions] = {}
+        prefix = number[: self._longest]
+        timeline = known.get(prefix)
+        if timeline is None:
+            if len(known) >= _PREFIXES_KEPT:
+                known.clear()
+            timeline = known[prefix] = self._timeline_of(number, extra_regions)
+        return timeline
+
+    def _timeline_of(self, number: str, extra_regions: tuple[str, ...]) -> Timeline:
         place = self._places.find(number) or self._places.home
         timelines = self._timelines.get(place)
         if timelines is None:

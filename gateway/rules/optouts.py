@@ -25,6 +25,8 @@ _SCOPE = re.compile(
     r"global|short_code:[0-9]{3,8}|sender:(?:\+[0-9]{7,15}|[0-9]{3,15})|(?:account|brand):[^\s,:][^\n,]*"
 )
 _MOST_CALLERS = 4_096
+_BITS = 1 << 25
+_BITS_MASK = (_BITS >> 3) - 1
 
 
 def scope_fault(scope: str) -> str:
@@ -42,6 +44,7 @@ class OptOuts:
     """The list. key: of the digests. mention: the number that a text tells to send STOP to, or "".
 
     reviews: numbers whose reply may have been an objection, by digest: until when marketing waits (Unix ms).
+    version: another number after each change that may cover more than before.
     """
 
     def __init__(self, key: bytes, mention: Callable[[str], str] = _no_mention) -> None:
@@ -52,25 +55,46 @@ class OptOuts:
         self._callers: dict[tuple[str, str, str, str], list[tuple[str, int]]] = {}
         self.mention = mention
         self.reviews: dict[int, int] = {}
+        self.version = 0
+        # Of each number that was ever added one bit: most have none, and are asked for nothing else.
+        self._bits = bytearray(_BITS >> 3)
+        self._last = ("", 0)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def digest(self, text: str) -> int:
-        """64 bits, signed, that stand for a number."""
+        """64 bits, signed, that stand for a number. Rules ask one after the other for the same."""
+        last, digest = self._last
+        if text is last:
+            return digest
         state = self._state.copy()
         state.update(text.encode())
-        return int.from_bytes(state.digest(), "little", signed=True) or 1
+        digest = int.from_bytes(state.digest(), "little", signed=True) or 1
+        self._last = (text, digest)
+        return digest
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────────────────
     def add(self, scope: str, digest: int) -> bool:
         """Whether it is new."""
+        self.version += 1
+        self._bits[digest >> 3 & _BITS_MASK] |= 1 << (digest & 7)
         return self._entries.add((digest ^ self._salt(scope)) or 1)
 
     def fill(self, scope: str, digests: Iterable[int]) -> None:
         """Many at once, as at start."""
         salt = self._salt(scope)
-        self._entries.update((digest ^ salt) or 1 for digest in digests)
+        self.version += 1
+        digests = list(digests)
+        self._entries.update([(digest ^ salt) or 1 for digest in digests])
+        bits = self._bits
+        for digest in digests:
+            bits[digest >> 3 & _BITS_MASK] |= 1 << (digest & 7)
+
+    def review(self, digest: int, until: int) -> None:
+        """Marketing to this number waits until then, Unix ms."""
+        self.version += 1
+        self.reviews[digest] = until
 
     def remove(self, scope: str, digest: int) -> bool:
         """Whether it was there."""
@@ -98,7 +122,11 @@ class OptOuts:
         if not self._salts:
             return ""
         entries = self._entries
-        digest = self.digest(message.destination)
+        last, digest = self._last
+        if message.destination is not last:
+            digest = self.digest(message.destination)
+        if not self._bits[digest >> 3 & _BITS_MASK] & 1 << (digest & 7):
+            return ""
         caller = (account.name, message.source, account.stop_number, account.brand)
         scopes = self._callers.get(caller)
         if scopes is None:

@@ -11,6 +11,7 @@ from array import array
 __all__ = ["PackedCounts", "packed"]
 
 _SHARDS = 1024
+_LEAST = 8
 _MIX = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
 _MOST = 65_535
@@ -34,43 +35,46 @@ class _Shard:
         self.mask = size - 1
         self.used = 0
 
-    def slot(self, key: int, mixed: int) -> int:
-        """Where the key is, or the free slot where it would be."""
-        keys, mask = self.keys, self.mask
-        at = mixed & mask
-        while keys[at] and keys[at] != key:
-            at = at + 1 & mask
-        return at
-
 
 class PackedCounts:
     """key -> how many, 0 for those that were never counted. Keys are whole numbers above 0 (see packed)."""
 
-    __slots__ = ("_shards",)
+    __slots__ = ("_at", "_key", "_mixed", "_shard", "_shards")
 
     def __init__(self) -> None:
         self._shards: list[_Shard | None] = [None] * _SHARDS
+        # Where the key that was asked for last is or would be: most are counted just after.
+        self._key = self._mixed = self._at = 0
+        self._shard: _Shard | None = None
 
     def get(self, key: int) -> int:
         mixed = key * _MIX & _MASK
         shard = self._shards[mixed >> 54]
-        return shard.counts[shard.slot(key, mixed >> 20)] if shard is not None else 0
+        if shard is None:
+            shard = self._shards[mixed >> 54] = _Shard(_LEAST)
+        keys, mask = shard.keys, shard.mask
+        at = mixed >> 20 & mask
+        while (found := keys[at]) and found != key:
+            at = at + 1 & mask
+        self._key, self._mixed, self._at, self._shard = key, mixed, at, shard
+        return shard.counts[at]
 
     def add(self, key: int, by: int) -> None:
         """Count up or down; never below 0."""
-        mixed = key * _MIX & _MASK
-        shard = self._shards[mixed >> 54]
-        if shard is None:
-            shard = self._shards[mixed >> 54] = _Shard(8)
-        at = shard.slot(key, mixed >> 20)
+        if self._shard is None or key != self._key:
+            self.get(key)
+        shard, at = self._shard, self._at
+        assert shard is not None
+        count = shard.counts[at] + by
         if not shard.keys[at]:
             if by <= 0:
                 return
             shard.keys[at] = key
             shard.used += 1
-        shard.counts[at] = min(_MOST, max(0, shard.counts[at] + by))
+        shard.counts[at] = min(_MOST, max(0, count)) if not 0 < count < _MOST else count
         if shard.used * 3 > shard.mask * 2:
-            self._shards[mixed >> 54] = _rebuilt(shard)
+            self._shards[self._mixed >> 54] = _rebuilt(shard)
+            self._shard = None
 
     @property
     def octets(self) -> int:
@@ -81,12 +85,15 @@ class PackedCounts:
 def _rebuilt(old: _Shard) -> _Shard:
     """The same without keys of count 0, with room for half as many again."""
     live = [(key, count) for key, count in zip(old.keys, old.counts, strict=True) if count]
-    size = 8
+    size = _LEAST
     while size < 2 * len(live) + 2:
         size *= 2
     fresh = _Shard(size)
+    keys, counts, mask = fresh.keys, fresh.counts, fresh.mask
     for key, count in live:
-        at = fresh.slot(key, (key * _MIX & _MASK) >> 20)
-        fresh.keys[at], fresh.counts[at] = key, count
+        at = (key * _MIX & _MASK) >> 20 & mask
+        while keys[at]:
+            at = at + 1 & mask
+        keys[at], counts[at] = key, count
     fresh.used = len(live)
     return fresh

@@ -59,7 +59,8 @@ class Usage:
 
     def add(self, segments: int, at_ms: int) -> None:
         """Of a message submitted at that moment; negative: credited again, where its day or month still runs."""
-        self.turn(at_ms)
+        if at_ms >= self.day_until or at_ms >= self.month_until:
+            self.turn(at_ms)
         if at_ms >= self.day_since:
             self.day += segments
         if at_ms >= self.month_since:
@@ -84,7 +85,9 @@ class QuotaRule:
         if not per_day and not per_month:
             return None
         usage = self._of(account.name)
-        usage.turn(message.submitted_at if message.id else now_ms)
+        at = message.submitted_at if message.id else now_ms
+        if at >= usage.day_until or at >= usage.month_until:
+            usage.turn(at)
         if per_day and usage.day + message.parts > per_day:
             return self._spent("day", usage.day, per_day, usage.day_until, message)
         if per_month and usage.month + message.parts > per_month:
@@ -100,6 +103,10 @@ class QuotaRule:
         self._add(message, -message.parts)
 
     def _add(self, message: Message, segments: int) -> None:
+        usage = self.usage.get(message.account)
+        if usage is not None:
+            usage.add(segments, message.submitted_at)
+            return
         account = self._account_of(message.account)
         if account is not None and (account.quota_per_day or account.quota_per_month):
             self._of(account.name).add(segments, message.submitted_at)

@@ -11,7 +11,7 @@ from gateway.model import Message
 if TYPE_CHECKING:
     from gateway.accounts import Account
 
-__all__ = ["Action", "Counting", "Preparing", "Rule", "Verdict"]
+__all__ = ["Action", "Counting", "Preparing", "Rule", "Settled", "Verdict"]
 
 
 class Action(Enum):
@@ -53,6 +53,14 @@ class Rule(Protocol):
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """None when this rule has nothing against the message at this time (Unix ms)."""
+
+
+@runtime_checkable
+class Settled(Protocol):
+    """A rule with recheck that can tell whether a message which it allowed may have to be judged again."""
+
+    def version(self, now_ms: int) -> int:
+        """Another number as soon as its answer to anything that it has allowed may have changed."""
 
 
 @runtime_checkable

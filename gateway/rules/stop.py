@@ -30,6 +30,9 @@ class StopRule:
     def __init__(self, optouts: OptOuts) -> None:
         self._optouts = optouts
 
+    def version(self, now_ms: int) -> int:  # noqa: ARG002 - the contract's
+        return self._optouts.version
+
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         if message.kind != Kind.MARKETING:
             return None
@@ -38,7 +41,7 @@ class StopRule:
             return Verdict(
                 self.name, Action.REFUSE, f"the recipient has opted out ({scope})", answers.OPTED_OUT
             )
-        until = self._optouts.review_until(message.destination, now_ms)
+        until = self._optouts.review_until(message.destination, now_ms) if self._optouts.reviews else 0
         if not until:
             return None
         day = datetime.fromtimestamp(until / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

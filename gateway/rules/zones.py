@@ -40,10 +40,11 @@ class Places:
     """All prefixes of all countries that are loaded. countries: the gateway's own one first.
 
     timezone makes a tzinfo from a name of the IANA data base (zoneinfo.ZoneInfo). home: the first zone of the
-    first country, by which numbers of no country that is loaded are judged.
+    first country, by which numbers of no country that is loaded are judged. longest: characters of a prefix, at
+    most: numbers that begin with the same ones belong to the same place.
     """
 
-    __slots__ = ("_by_prefix", "_lengths", "home")
+    __slots__ = ("_by_prefix", "_lengths", "home", "longest")
 
     def __init__(self, countries: Sequence[Country], timezone: Callable[[str], tzinfo]) -> None:
         self._by_prefix: dict[str, Place] = {}
@@ -53,6 +54,7 @@ class Places:
                 place = Place(country, zone, calendar, tuple(map(timezone, zone.tz)))
                 self._by_prefix.setdefault(place.prefix, place)
         self._lengths = tuple(sorted({len(prefix) for prefix in self._by_prefix}, reverse=True))
+        self.longest = self._lengths[0]
         self.home = next(iter(self._by_prefix.values()))
 
     def __iter__(self) -> Iterator[Place]:

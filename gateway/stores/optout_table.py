@@ -94,14 +94,15 @@ def load_key(path: Path, in_use: bool) -> bytes:
 
 
 class OptOutTable:
-    """See the module. in_use: whether the store has any opt-out, withdrawn ones too."""
+    """See the module. in_use: whether the store has any digest, withdrawn ones too."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
     @property
     def in_use(self) -> bool:
-        return bool(self._store.read("SELECT 1 FROM optout LIMIT 1"))
+        tables = ("optout", "suppressed", "consent")
+        return any(self._store.read(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)
 
     def key_of(self, path: Path) -> bytes:
         """The key in this file, which is the one that the digests were made with. Raises StoreError."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +182,9 @@ class Reader:
         return self._names.text(number)
 
     # ── look-ups and reports ─────────────────────────────────────────────────────────────────────────────
-    async def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def query(
+        self, sql: str, arguments: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
         async with self._aio_lock:
             if self._aio is None:
                 self._aio = await aiosqlite.connect(files.read_only(self.path), uri=True)

@@ -64,7 +64,23 @@ MESSAGE_COLUMNS = (
     DELETE_ORPHANS,
     PUT_OPTOUT,
     INSERT_OPTOUT_ACT,
-) = range(38)
+    PUT_AUTO_REPLY,
+    DELETE_AUTO_REPLY,
+    PUT_LAST_WRITER,
+    DELETE_LAST_WRITER,
+    PUT_SUPPRESSED,
+    DELETE_SUPPRESSED,
+    PUT_CONSENT,
+    INSERT_CONSENT_ACT,
+    ERASE_MESSAGE,
+    ERASE_MO,
+    ERASE_REFERENCE_0,
+    ERASE_REFERENCE_1,
+    ERASE_OPTOUT,
+    ERASE_OPTOUT_ACTS,
+    ERASE_CONSENT,
+    ERASE_CONSENT_ACTS,
+) = range(54)
 
 STATEMENTS = (
     f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 28)})",
@@ -138,6 +154,47 @@ STATEMENTS = (
     (
         "INSERT INTO optout_act (at, act, scope, key, number, source, evidence, mo, raw)"
         " VALUES (?,?,?,?,?,?,?,?,?)"
+    ),
+    (
+        "INSERT OR REPLACE INTO auto_reply (id, account, source, destination, data_coding, payload, until)"
+        " VALUES (?,?,?,?,?,?,?)"
+    ),
+    "DELETE FROM auto_reply WHERE id=?",
+    "INSERT OR REPLACE INTO last_writer (bearer, key, account, message) VALUES (?,?,?,?)",
+    "DELETE FROM last_writer WHERE bearer=? AND key=?",
+    (  # an operator's word (strikes 0) stays his; the newest receipt is the evidence
+        "INSERT INTO suppressed (key, number, since, last, until, strikes, reason, bearer, code, message, source)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET last=excluded.last,"
+        " until=max(until, excluded.until), bearer=coalesce(excluded.bearer, bearer),"
+        " code=coalesce(excluded.code, code), message=coalesce(excluded.message, message),"
+        " reason=iif(excluded.strikes>0, reason, excluded.reason),"
+        " source=iif(excluded.strikes>0, source, excluded.source),"
+        " strikes=iif(strikes=0 OR excluded.strikes=0, 0, strikes+excluded.strikes)"
+    ),
+    "DELETE FROM suppressed WHERE key=? AND last<=? AND until<=?",
+    (
+        "INSERT INTO consent (scope, key, number, state, at, reference, source) VALUES (?,?,?,?,?,?,?)"
+        " ON CONFLICT (scope, key) DO UPDATE SET number=excluded.number, state=excluded.state, at=excluded.at,"
+        " reference=coalesce(excluded.reference, reference), source=excluded.source"
+    ),
+    (
+        "INSERT INTO consent_act (noted_at, at, act, scope, key, number, reference, source, text, who)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?)"
+    ),
+    (
+        "UPDATE message SET destination='', payload=NULL, echo=NULL, reference=NULL, user_reference=NULL,"
+        " consent=NULL, grp=iif(grp LIKE 'multi:%', grp, NULL), reason=iif(instr(reason, ?), 'erased', reason)"
+        " WHERE id=? AND state IN (1, 2, 3, 4, 5, 7, 8)"
+    ),
+    "UPDATE mo SET source='', payload=NULL WHERE id=?",
+    "DELETE FROM reference_0 WHERE account=? AND ref=?",
+    "DELETE FROM reference_1 WHERE account=? AND ref=?",
+    "UPDATE optout SET number=NULL WHERE scope=? AND key=?",
+    "UPDATE optout_act SET number=NULL, raw=NULL WHERE key=? AND (number IS NOT NULL OR raw IS NOT NULL)",
+    "UPDATE consent SET number=NULL, reference=NULL WHERE scope=? AND key=?",
+    (
+        "UPDATE consent_act SET number=NULL, reference=NULL, text=NULL WHERE key=?"
+        " AND (number IS NOT NULL OR reference IS NOT NULL OR text IS NOT NULL)"
     ),
 )
 

@@ -32,8 +32,8 @@ def test_what_smpp_has_a_number_for_has_that_number(name, smpp):
 
 def test_our_own_are_in_the_vendor_s_range_and_differ():
     numbers = [NUMBERS[name] for name in OURS]
-    assert len(numbers) == 8
-    assert sorted(numbers) == list(range(0x0401, 0x0409))  # SMPP 3.4 §5.1.3: 0x400 to 0x4FF
+    assert len(numbers) == 9
+    assert sorted(numbers) == list(range(0x0401, 0x040A))  # SMPP 3.4 §5.1.3: 0x400 to 0x4FF
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

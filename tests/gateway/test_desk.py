@@ -122,3 +122,36 @@ def test_what_left_or_ended_is_not_ours_any_more(tmp_path):
             assert await gw.desk.look(1) is None
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("where", ["store", "memory", "aside"])
+def test_what_waited_for_something_goes_on_when_that_has_come(tmp_path, where):
+    async def story():
+        async with core(tmp_path, bearers=("a", "b"), tiers=[["a"], ["b"]]) as gw:
+            m = await one_waiting(gw, where)
+            later = gw.sms(due=gw.clock.wall_ms() + 60_000)
+            await gw.submit(later)
+            gw.desk.hasten([m.id])
+            gw.desk.hasten([m.id, 12])
+            await asyncio.wait_for(gw.desk._hastening, 5.0)
+            await gw.settled()
+            assert await goes_on(gw) == 1
+            assert gw.state(later) is State.SCHEDULED
+
+    asyncio.run(story())
+
+
+def test_one_that_cannot_be_hastened_leaves_when_it_is_due(tmp_path):
+    async def story():
+        async with core(tmp_path, bearers=("a", "b")) as gw:
+            m = await one_waiting(gw, "store")
+
+            async def broken(ids):
+                raise StoreUnavailable("the disk is full")
+
+            gw.desk.waiting = broken
+            gw.desk.hasten([m.id])
+            await asyncio.wait_for(gw.desk._hastening, 5.0)
+            assert await goes_on(gw) == 1
+
+    asyncio.run(story())

@@ -3,13 +3,18 @@
 import asyncio
 
 import pytest
+import structlog
 from core import account, core
 
 from drivers.bearer import Remedy
+from drivers.sms.udh import concat_header
 from gateway import answers
+from gateway.events import JudgedMarketing
 from gateway.lifecycle import State
 from gateway.model import Kind
 from gateway.routing import Route
+from gateway.rules.content import ContentRule
+from gateway.rules.country_file import load_law
 from gateway.rules.rule import Action, Verdict
 from gateway.stores.store import StoreUnavailable
 
@@ -203,5 +208,70 @@ def test_the_first_of_a_batch_decides_for_each_of_the_others(tmp_path):
             assert [a.status for a in found] == [0, answers.REFERENCE_REUSED, 0]
             assert found[0].message_id == found[2].message_id
             assert gw.a.texts == [b"one"]
+
+    asyncio.run(story())
+
+
+def content():
+    return ContentRule("require", load_law("fr").vocabulary.mention)
+
+
+def test_what_is_marketing_under_another_name_is_told_once_a_batch_when_it_is_durable(tmp_path):
+    async def story():
+        async with core(tmp_path, rules=[content()]) as gw:
+            told = gw.bus.subscribe("test")
+            with structlog.testing.capture_logs() as lines:
+                for texts in (
+                    [b"a STOP 36180", b"b STOP 36180", b"Bonjour"],
+                    [b"c STOP 36180"],
+                    [b"Bonjour"],
+                ):
+                    submitted = gw.intake.submit(gw.shop, [gw.sms(text=text) for text in texts])
+                    assert not any(isinstance(event, JudgedMarketing) for event in told._events)
+                    await submitted.durable
+                    await gw.settled()
+                    counted = [e for e in await told.next() if isinstance(e, JudgedMarketing)]
+                    assert [(e.account, e.count) for e in counted] == (
+                        [("shop", sum(b"STOP" in text for text in texts))] if b"STOP" in texts[0] else []
+                    )
+            assert [line["messages"] for line in lines if line["event"] == "content.is_marketing"] == [2]
+
+    asyncio.run(story())
+
+
+def test_what_was_never_stored_is_told_to_nobody(tmp_path):
+    async def story():
+        async with core(tmp_path, rules=[content(), Says(Action.REFUSE)]) as gw:
+            told = gw.bus.subscribe("test")
+            await gw.submit(gw.sms(text=b"a STOP 36180"), gw.sms())
+            assert not any(isinstance(e, JudgedMarketing) for e in await told.next())
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(("last", "state"), [(b"ldes STOP 36180", State.INFLIGHT), (b"ldes", State.REJECTED)])
+def test_parts_wait_no_longer_than_for_the_last_of_them(tmp_path, last, state, together):
+    """The application has split the text: all are judged when all are there, not after a minute."""
+
+    async def story():
+        async with core(tmp_path, rules=[content()]) as gw:
+            gw.intake.go_on = gw.desk.hasten
+            texts = [b"Chappe: ", b"so", last]
+            parts = [
+                gw.sms(
+                    text=text, kind=Kind.MARKETING, udh=concat_header(7, 3, n), group="36180 +33612345678 7 3"
+                )
+                for n, text in enumerate(texts, 1)
+            ]
+            batches = [parts] if together else [[parts[1]], [parts[0]], [parts[2]]]
+            for batch in batches:
+                found = await gw.submit(*batch)
+            assert found[-1].status == (answers.OK if state is State.INFLIGHT else answers.MENTION_MISSING)
+            await asyncio.wait_for(asyncio.shield(gw.desk._hastening), 5.0)
+            gw.dispatcher.pump_all()
+            await gw.settled()
+            assert [gw.state(m) for m in parts[:2]] == [state] * 2
+            assert len(gw.a.seen) == (3 if state is State.INFLIGHT else 0)
 
     asyncio.run(story())

@@ -25,7 +25,7 @@ def settings(order=("frequency", "quota"), **rules):
     rules_ = RulesSettings(
         order=order, frequency=FrequencySettings(marketing=FrequencyCap(messages=CAP, per=PERIOD)), **rules
     )
-    shop = SimpleNamespace(kinds=("marketing", "transactional"), quota=LIMITED, extra_regions=())
+    shop = SimpleNamespace(kinds=("marketing", "transactional"), quota=LIMITED, extra_regions=(), keywords={})
     return SimpleNamespace(
         rules=rules_, accounts={"shop": shop}, gateway=SimpleNamespace(timezone="Europe/Paris"), path="gateway.toml"
     )  # fmt: skip
@@ -36,7 +36,7 @@ def install(gw, config=None):
     config = config or settings()
     counters = Counters()
     counters.load(config, gw.store, gw.clock.wall_ms())
-    book = rules_of(config, law_of(config), counters, gw.accounts.get, gw.clock.wall_ms, {})
+    book = rules_of(config, law_of(config), counters, gw.accounts.get, {})
     gw.intake.rules, gw.dispatcher._recheck = book, book.recheck
     gw.ledger.taken, gw.ledger.given_back = book.taken, book.given_back
     return counters
@@ -187,6 +187,28 @@ def test_law_that_does_not_fit_is_a_fault_of_the_configuration(rules, extra, fau
     with pytest.raises(ConfigError) as raised:
         law_of(config)
     assert fault in str(raised.value.faults[0])
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("!!", "has no letter or digit"),
+        ("Arrêt", "means STOP"),
+        ("FIN", "means STOP"),
+        ("start", "means START"),
+        ("info", 'is the same as "Info"'),
+    ],
+)
+def test_a_keyword_that_cannot_work_is_named_with_its_line(tmp_path, word, reason):
+    config = settings(("stop",))
+    config.accounts["shop"].keywords = {"Info": "x", word: "y"}
+    config.path = tmp_path / "gateway.toml"
+    config.path.write_text(f'[accounts.shop.keywords]\nInfo = "x"\n"{word}" = "y"\n', encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        law_of(config)
+    (fault,) = raised.value.faults
+    assert str(fault).startswith(f"{config.path}:3: accounts.shop.keywords.{word}: ")
+    assert reason in str(fault)
 
 
 def test_without_rules_no_law_is_read():

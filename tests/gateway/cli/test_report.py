@@ -1,5 +1,6 @@
 """`chappe report`: what is printed of the gateway's answer, and its JSON."""
 
+import csv
 import json
 
 import pytest
@@ -62,6 +63,39 @@ def test_the_case_of_the_seeds_as_printed(chappe):
     ]
     assert chappe.asked[0][0] == "report"
     assert chappe.asked[0][1]["tag"] == "noël"
+
+
+GROUPED = ANSWER | {
+    "by": "tag", "groups": [{**ANSWER, "tag": ""}, {**ANSWER, "tag": "noël", "latency_s": {"p50": None, "p95": None}}]
+}  # fmt: skip
+
+
+def test_a_line_for_each_group(chappe, monkeypatch):
+    monkeypatch.setattr("gateway.control_client.call", lambda *_: GROUPED)
+    lines = [" ".join(line.split()) for line in chappe("--by", "tag").splitlines()]
+    assert lines[2].startswith("tag messages reçu échec erreur inconnu non routé transmis recrédité segments")
+    counts = "3969 (90.6 %) 8 (0.2 %) 18 (0.4 %) 112 (2.6 %) 4 (0.1 %) 267 (6.1 %) 1 (<0.1 %) 8758 7 0.3 %"
+    assert lines[3:6] == [
+        f"(none) 4379 {counts} 1.5 s",
+        f"noël 4379 {counts} -",
+        f"total 4379 {counts} 1.5 s",
+    ]
+
+
+def test_csv_has_a_row_for_the_whole_or_for_each_group(chappe, monkeypatch):
+    head, row = csv.reader(chappe("--csv").splitlines())
+    whole = dict(zip(head, row, strict=True))
+    assert (whole["messages"], whole["recu"], whole["recu_percent"]) == ("4379", "3969", "90.6")
+    assert (whole["recredite_percent"], whole["waiting"], whole["optouts_percent"], whole["p95_s"]) == (
+        "<0.1",
+        "7",
+        "0.3",
+        "62.0",
+    )
+    monkeypatch.setattr("gateway.control_client.call", lambda *_: GROUPED)
+    head, *rows = csv.reader(chappe("--csv", "--by", "tag").splitlines())
+    assert (head[0], [row[0] for row in rows]) == ("tag", ["", "noël"])
+    assert dict(zip(head, rows[1], strict=True))["p50_s"] == ""
 
 
 def test_json_is_the_answer(chappe):

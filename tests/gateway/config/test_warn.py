@@ -25,8 +25,18 @@ def warned(written, text: str, start: str) -> bool:
         ("[routes", OPEN.format("0.0.0.0"), "accounts.shop.networks: only this machine may bind"),
         ("[routes", "[listeners.http]\nhost = '::'\n[routes", "listeners.http.host: passwords"),
         ("[routes", "[listeners.smpp]\nenabled = false\n[routes", "listeners.smpp: switched off"),
-        ("[routes", "[mqtt]\n[routes", "mqtt: this version reads [mqtt] but does not serve it yet"),
-        ("[routes", "[listeners.http]\n[routes", "listeners.http: this version reads"),
+        (
+            "[accounts.shop]", "[accounts.shop.keywords]\nINFO = '" + "é" * 161 + "'\n[accounts.shop]",
+            "accounts.shop.keywords.INFO: each answer takes 2 segments",
+        ),
+        (
+            "[accounts.shop]", "[accounts.shop.keywords]\nINFO = 'x'\n[accounts.shop]",
+            "accounts.shop.keywords: answers to what is written to 36180 leave from another sender",
+        ),
+        ("[routes", "[mqtt]\nurl = 'mqtt://9.9.9.9'\n[routes", "mqtt.url: what is said with 9.9.9.9"),
+        ("[routes", "[mqtt]\nsubmit = ['shop']\n[routes", "mqtt.username: a broker that lets in"),
+        ("[routes", "[mqtt]\npassword_file = 'p'\n[routes", "mqtt.username: empty, so the password"),
+        ("[routes", "[listeners.http]\n[routes", "listeners.http: no token is named"),
         (
             "[routes", "[store.retention]\nmetadata = '1d'\n[routes",
             "store.retention.metadata: shorter than rules.frequency.marketing.per",
@@ -47,6 +57,10 @@ def test_warning(written, old, new, warning):
     assert warned(written, SMALL.replace(old, new), warning)
     if old != new:
         assert not warned(written, SMALL, warning)
+
+
+def test_the_lights_are_served(written):
+    assert not warned(written, SMALL.replace("[routes", "[leds]\npower = 'GPIO17'\n[routes"), "leds")
 
 
 @pytest.mark.parametrize(

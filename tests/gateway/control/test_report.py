@@ -4,9 +4,11 @@ import pytest
 from making import NOW, message, opened, run
 
 from drivers.smpp.dialect import STANDARD
-from gateway.control.report import LINES, line_of, percentile, report, shares
+from gateway.control.parts import Refusal
+from gateway.control.report import GROUPINGS, LINES, OTHERS, line_of, percentile, report, shares
 from gateway.lifecycle import Cause, State
-from gateway.model import EPOCH_MS, Kind, MessageIds
+from gateway.model import EPOCH_MS, Kind, MessageIds, Mo
+from gateway.stores.optout_table import Act, OptOutTable
 
 KEYS = [key for key, _ in LINES]
 
@@ -66,6 +68,10 @@ class Seen:
 
     class dispatcher:
         roads = {}
+
+    class config:
+        class gateway:
+            timezone = "Europe/Paris"
 
     def __init__(self, store):
         self.store = store
@@ -135,6 +141,80 @@ def test_the_case_of_the_seeds(tmp_path):
     assert (tagged["messages"], tagged["waiting"]["messages"]) == (4379, 0)
     assert (nobody["messages"], later["messages"]) == (0, 0)
     assert told[-1]["progress"]["done"] == 1
+
+
+MIDNIGHT = NOW + 86_400_000 - (NOW + 3_600_000) % 86_400_000
+"""Of Paris, in winter."""
+
+
+def test_the_same_by_day_bearer_account_and_tag(tmp_path):
+    async def story():
+        async with opened(tmp_path / "chappe.db") as store:
+            ids = MessageIds(1)
+            first, second = ids.take(3, MIDNIGHT - 1), ids.take(2, MIDNIGHT)
+            made = [message(i, account="shop", tag="a") for i in first]
+            made += [message(i, account="bank", kind=Kind.MARKETING, bearer="orange") for i in second]
+            await store.admit(made)
+            changes = [m.advance(Cause.TAKE) for m in made[3:]]
+            for m in made[3:]:
+                m.carrier_id, m.sent_at = str(m.id), MIDNIGHT
+                changes.append(m.advance(Cause.ACCEPT))
+            await store.apply(changes)
+            changes = [m.advance(Cause.DELIVER) for m in made[3:]]
+            for m in made[3:]:
+                m.done_at = MIDNIGHT + 2000
+            await store.apply(changes)
+            replied = Mo(ids.take(1, MIDNIGHT)[0], "orange", "+33612345678", "36180", 0, b"", b"STOP", MIDNIGHT, "bank",
+                         second[0], True)  # fmt: skip
+            table = OptOutTable(store)
+            act = Act(
+                "stop", "short_code:36180", "+33612345678", 7, MIDNIGHT, "mo:36180", "", replied.id, "STOP"
+            )
+            await store.deposit([replied], [], (), table.batches([act]))
+
+            async def tell(line):
+                pass
+
+            gateway = Seen(store)
+            gateway.wall_ms = lambda: MIDNIGHT + 100_000
+            return {by: await report(gateway, {"by": by}, tell) for by in GROUPINGS}
+
+    found = run(story())
+    counts = {
+        by: [(g[by], g["messages"], g["waiting"]["messages"]) for g in view["groups"]]
+        for by, view in found.items()
+    }
+    assert counts == {
+        "day": [("2024-01-12", 0, 3), ("2024-01-13", 2, 0)],
+        "bearer": [("", 0, 3), ("orange", 2, 0)],
+        "account": [("bank", 2, 0), ("shop", 0, 3)],
+        "tag": [("", 2, 0), ("a", 0, 3)],
+    }
+    for by, view in found.items():
+        rates = {group[by]: group["optouts"] for group in view["groups"]}
+        last = {"day": "2024-01-13", "bearer": "orange", "account": "bank", "tag": ""}[by]
+        assert rates.pop(last) == {"stops": 1, "percent": 50.0}
+        assert list(rates.values()) == [{"stops": 0, "percent": None}]
+        assert view["optouts"] == {"stops": 1, "percent": 50.0}
+        assert view["latency_s"]["p50"] == 2.0
+
+
+def test_groups_are_bounded_and_named(tmp_path, monkeypatch):
+    async def story():
+        async with opened(tmp_path / "chappe.db") as store:
+            ids = MessageIds(1).take(6, NOW)
+            await store.admit([message(i, tag=f"t{n}") for n, i in enumerate(ids)])
+            monkeypatch.setattr("gateway.control.report.MOST_GROUPS", 3)
+
+            async def tell(line):
+                pass
+
+            with pytest.raises(Refusal, match="use day, bearer, account, tag"):
+                await report(Seen(store), {"by": "colour"}, tell)
+            return await report(Seen(store), {"by": "tag"}, tell)
+
+    groups = {g["tag"]: g["waiting"]["messages"] for g in run(story())["groups"]}
+    assert groups == {"t0": 1, "t1": 1, "t2": 1, OTHERS: 3}
 
 
 def test_what_is_printed(linked):

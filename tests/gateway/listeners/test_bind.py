@@ -125,6 +125,23 @@ def test_who_is_told_why_in_words(tmp_path, tlvs, version, command, told):
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(("version", "told"), [(0x50, True), (0x34, False)])
+def test_what_a_text_costs_is_said_with_its_id(tmp_path, version, told):
+    async def story():
+        async with door(tmp_path) as gw:
+            esme = await gw.esme(version=version)
+            text = "L\u2019eau " * 12
+            body = codec.sm_body(wire_octets("36180"), TO, text.encode("utf-16-be"), data_coding=8)
+            ask(esme, Command.SUBMIT_SM, body, 0)
+            ((_, status, message_id),) = await esme.answered(1)
+            assert (status, gw.row(int(message_id), "parts")) == (0, (2,))
+            words = esme.responses[0].tlvs.get(Tag.ADDITIONAL_STATUS_INFO_TEXT)
+            expected = b"2 segments of ucs2 because of U+2019; smart_encoding would make it 1\0"
+            assert words == (expected if told else None)
+
+    asyncio.run(story())
+
+
 class Tomorrow:
     """Everything goes a day later."""
 

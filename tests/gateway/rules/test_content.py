@@ -40,11 +40,12 @@ def rule(mention="require", **more):
     ],
 )
 def test_a_stop_mention_makes_it_marketing(text, coding, kind, becomes):
-    told = []
-    m = sms(text, kind, coding)
-    assert rule(told=told.append).prepare([m], SHOP) == {}
+    m, content = sms(text, kind, coding), rule()
+    assert content.prepare([m], SHOP) == {}
     assert m.kind is becomes
-    assert told == ([m] if kind is not becomes else [])
+    assert content.judged == ([m] if kind is not becomes else [])
+    content.prepare([sms("Bonjour", Kind.TRANSACTIONAL)], SHOP)
+    assert content.judged == []
 
 
 def test_an_account_without_marketing_is_refused_it():
@@ -120,6 +121,17 @@ def test_parts_are_judged_joined():
     assert judging.judge(part("ldes STOP 36180", 2), SHOP, 2000) is None
     first.advance(Cause.POSTPONE)
     assert judging.judge(first, SHOP, 2500) is None
+
+
+def test_parts_that_came_are_released_by_the_last_one_once():
+    judging = rule()
+    for sequence, text in ((3, "36180"), (1, "Chappe: soldes "), (2, "STOP ")):
+        m = part(text, sequence, 3)
+        m.id = sequence
+        assert judging.released() == []
+        judging.judge(m, SHOP, 1000 + sequence)
+    assert sorted(judging.released()) == [1, 3]
+    assert judging.released() == []
 
 
 def test_a_joined_text_without_mention_is_refused_in_all_its_parts():

@@ -1,4 +1,4 @@
-"""The rules in their order: the first verdict wins; only some are asked again before the wire."""
+"""The rules in their order: the first refusal wins, else the first verdict; only some are asked again before the wire."""
 
 from core import account
 from making import message
@@ -18,12 +18,21 @@ class Rule:
         return self.verdict
 
 
-def test_the_first_verdict_wins():
-    rules = [Rule("a", None), Rule("b", Verdict("b", Action.HOLD, "wait")), Rule("c", None)]
+def test_the_first_refusal_wins():
+    rules = [Rule("a", None), Rule("b", Verdict("b", Action.REFUSE, "no", 5)), Rule("c", None)]
     verdict = Rulebook(rules, {}.get).judge(message(1), account(), 0)
-    assert (verdict.rule, verdict.action) == ("b", Action.HOLD)
+    assert (verdict.rule, verdict.action) == ("b", Action.REFUSE)
     assert [rule.asked for rule in rules] == [1, 1, 0]
     assert Rulebook([], {}.get).judge(message(1), account(), 0) is None
+
+
+def test_what_one_puts_off_another_may_refuse():
+    """A frequency cap behind the hours is no cap at night otherwise."""
+    later, no = Verdict("hours", Action.POSTPONE, "night", until=99), Verdict("cap", Action.REFUSE, "enough", 5)
+    book = Rulebook([Rule("hours", later), Rule("hold", Verdict("hold", Action.HOLD, "")), Rule("x", None)], {}.get)
+    assert book.judge(message(1), account(), 0) is later
+    book = Rulebook([Rule("hours", later), Rule("x", None), Rule("cap", no)], {}.get)
+    assert book.judge(message(1), account(), 0) is no
 
 
 def test_only_those_that_want_it_are_asked_again():

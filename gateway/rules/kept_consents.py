@@ -1,0 +1,103 @@
+"""Consents that the gateway keeps itself: which number has given one to whom, in a few octets each. Pure.
+
+A scope is whose marketing a consent covers: account:shop or brand:Chappe. As with opt-outs, a number is here as a
+keyed digest only, crossed with its scope's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from gateway.rules.digest_set import DigestSet
+
+if TYPE_CHECKING:
+    from gateway.accounts import Account
+
+__all__ = ["KeptConsents", "Standing", "consent_scope_fault"]
+
+_SCOPE = re.compile(r"(?:account|brand):[^\s,:][^\n,]*")
+
+
+def consent_scope_fault(scope: str) -> str:
+    """What is wrong with a scope, and what one looks like; "" when nothing is."""
+    return (
+        ""
+        if _SCOPE.fullmatch(scope)
+        else f"{scope!r} is no scope of a consent: use account:NAME or brand:NAME"
+    )
+
+
+class Standing(Enum):
+    """What the list says of a number. NOT_KEPT: nothing is kept for this account, so nothing can be said."""
+
+    NOT_KEPT = "not kept"
+    GIVEN = "given"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+class KeptConsents:
+    """The list. digest: as of the opt-outs, signed 64 bits. version: another number after each change."""
+
+    __slots__ = ("_digest", "_given", "_revoked", "_salts", "version")
+
+    def __init__(self, digest: Callable[[str], int]) -> None:
+        self._digest = digest
+        self._given = DigestSet()
+        self._revoked = DigestSet()
+        self._salts: dict[str, int] = {}
+        self.version = 0
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    def key(self, number: str, reference: str) -> int:
+        """What stands for a consent: the number's digest, or the reference's where there is no number."""
+        return self._digest(number or f"reference {reference}")
+
+    # ── changing ─────────────────────────────────────────────────────────────────────────────────────────
+    def put(self, scope: str, key: int, given: bool) -> bool:
+        """Whether that changes anything."""
+        self.version += 1
+        entry = (key ^ self._salt(scope)) or 1
+        (self._revoked if given else self._given).discard(entry)
+        return (self._given if given else self._revoked).add(entry)
+
+    def fill(self, scope: str, keys: Iterable[int], given: bool) -> None:
+        """Many at once, as at start."""
+        self.version += 1
+        salt = self._salt(scope)
+        (self._given if given else self._revoked).update((key ^ salt) or 1 for key in keys)
+
+    def has(self, scope: str, key: int) -> bool:
+        """Whether it is given."""
+        return scope in self._salts and ((key ^ self._salts[scope]) or 1) in self._given
+
+    def _salt(self, scope: str) -> int:
+        return self._salts.setdefault(scope, self._digest(f"scope {scope}"))
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
+    def standing(self, account: Account, number: str, reference: str) -> Standing:
+        """Of this number's consent to marketing of this account, or of its brand. What was revoked wins.
+
+        A reference counts by itself where it was kept without a number; one that is kept for somebody else does not.
+        """
+        if not self._salts:
+            return Standing.NOT_KEPT
+        salts = [
+            self._salts[scope]
+            for scope in (f"account:{account.name}", f"brand:{account.brand}")
+            if scope in self._salts
+        ]
+        if not salts:
+            return Standing.NOT_KEPT
+        keys = [self._digest(number)]
+        if reference:
+            keys.append(self._digest(f"reference {reference}"))
+        entries = [(key ^ salt) or 1 for key in keys for salt in salts]
+        if any(entry in self._revoked for entry in entries):
+            return Standing.REVOKED
+        return Standing.GIVEN if any(entry in self._given for entry in entries) else Standing.UNKNOWN

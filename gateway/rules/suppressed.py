@@ -1,0 +1,104 @@
+"""Suppressed numbers: carriers say that nobody has them, so no marketing is paid for twice. Other kinds go.
+
+The list in memory holds digests only, 12 to 24 octets each. A number is on it from its `after`-th unknown receipt
+in a row until one message reaches it, or until its time is over: gateway/suppressions.py sees to both. Asked
+before the queue and again before the wire. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from gateway import answers
+from gateway.model import Kind, Message
+from gateway.rules.digest_set import DigestSet
+from gateway.rules.packed import PackedCounts
+from gateway.rules.rule import Action, Verdict
+
+if TYPE_CHECKING:
+    from gateway.accounts import Account
+
+__all__ = ["SuppressRule", "SuppressedNumbers"]
+
+_MARKETING = int(Kind.MARKETING)
+_UNSIGNED = 2**64 - 1
+
+
+class SuppressedNumbers:
+    """The list. digest: as of the opt-outs, signed 64 bits. after: how many strikes in a row put a number on it."""
+
+    __slots__ = ("_counted", "_held", "_strikes", "after", "digest", "version")
+
+    def __init__(self, digest: Callable[[str], int]) -> None:
+        self.digest = digest
+        self.after = 1
+        self.version = 0
+        self.clear()
+
+    def fill(self, digests: Iterable[int]) -> None:
+        """Many at once, as at start."""
+        self._held.update(digests)
+
+    def clear(self) -> None:
+        """Empty, as before it is filled."""
+        self._held = DigestSet()
+        self._strikes = PackedCounts()
+        self._counted = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing at all is known, so that nobody need compute a digest."""
+        return not self._counted and not len(self._held)
+
+    def holds(self, number: str) -> bool:
+        return bool(len(self._held)) and self.digest(number) in self._held
+
+    def add(self, digest: int, strikes: int) -> bool:
+        """Count so many more, 0 for an operator's word, which holds by itself. Whether it is on the list anew."""
+        if digest in self._held:
+            return False
+        self.version += 1
+        key = digest & _UNSIGNED
+        had = self._strikes.get(key)
+        if strikes and had + strikes < self.after:
+            self._counted += not had
+            self._strikes.add(key, strikes)
+            return False
+        if had:
+            self._strikes.add(key, -had)
+            self._counted -= 1
+        return self._held.add(digest)
+
+    def discard(self, digest: int) -> bool:
+        """Forget it, strikes too. Whether anything was known of it."""
+        if self._held.discard(digest):
+            return True
+        had = self._strikes.get(digest & _UNSIGNED)
+        if had:
+            self._strikes.add(digest & _UNSIGNED, -had)
+            self._counted -= 1
+        return bool(had)
+
+
+class SuppressRule:
+    """Reads the list."""
+
+    name = "suppress"
+    recheck = True
+    marketing_only = True
+
+    def __init__(self, numbers: SuppressedNumbers) -> None:
+        self._numbers = numbers
+
+    def version(self, now_ms: int) -> int:  # noqa: ARG002 - the contract's
+        return self._numbers.version
+
+    def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
+        if message.kind != _MARKETING or not self._numbers.holds(message.destination):
+            return None
+        reason = "this number is suppressed: it was told to be out of use (chappe suppressed list --number)"
+        return Verdict(self.name, Action.REFUSE, reason, answers.SUPPRESSED)
