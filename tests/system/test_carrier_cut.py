@@ -16,6 +16,7 @@ from system.world import story
 from drivers.modem.sim_behaviour import ModemBehaviour
 from drivers.modem.sim_modem import SimulatedModem
 from drivers.modem.simulator import PtyModem
+from gateway.control.explain import explain
 from gateway.events import AlarmMoved, FallbackMoved, Moved
 from gateway.lifecycle import Cause
 
@@ -98,3 +99,55 @@ async def test_a_carrier_is_cut_in_the_middle_of_a_thousand_messages(world):
         finals = w.app.store.read("SELECT state, count(*) FROM message GROUP BY state")
         assert len(finals) == 1
         assert finals[0][1] == 1000
+
+
+@story
+async def test_a_stop_written_to_the_sim_counts_for_the_account_that_wrote(world):
+    w = world({"orange": {}}, accounts=ACCOUNT, routes=ROUTES, rules={"order": ["stop"]})
+    w._changes["bearers"] = with_sim(w.folder)
+    async with modem(w.folder) as line, w:
+        await w.links_up("orange", "sim1")
+        await w.stop_carrier("orange")
+        shop = await w.application()
+        alert = shop.submit("+33612345678", service_type=b"ALERT")
+        await shop.told(alert, "DELIVRD")
+        line.mo("+33612345678", "STOP")
+        await settled(lambda: bool(shop.replies), what=lambda: "no reply came")
+        assert shop.replies == ["STOP"]
+        campaign = shop.submit("+33612345678", "Soldes ! STOP 36180", service_type=b"PROMO")
+        code = shop.submit("+33612345678", service_type=b"OTP")
+        assert await shop.answered(campaign, code) == [0x0401, 0]
+        scopes = [w.app.store.name(row[0]) for row in w.app.store.read("SELECT DISTINCT scope FROM optout")]
+        assert "account:shop" in scopes, scopes
+
+
+@story
+async def test_an_otp_past_its_validity_is_not_sent_late(world):
+    """Down for longer than a code lives, and the SIM's quota is spent: it ends as expired, the application is told."""
+    w = world({"orange": {}}, accounts={"shop": {**ACCOUNT["shop"], "validity": {"otp": 6}}}, routes=ROUTES)
+    w._changes["bearers"] = with_sim(w.folder)
+    w._changes["bearers"]["sim1"]["quota"] = {**UNLIMITED, "per_hour": 1}
+    async with modem(w.folder) as line, w:
+        await w.links_up("orange", "sim1")
+        await w.stop_carrier("orange")
+        shop = await w.application()
+        first = shop.submit("+33612345678", service_type=b"OTP")
+        await shop.told(first, "DELIVRD")
+        second = shop.submit("+33612345679", service_type=b"OTP")
+        await shop.told(second, "EXPIRED")
+        assert len(line.modem.state.network.submitted) == 1
+        await w.start_carrier("orange")
+        await w.links_up("orange")
+        assert not w.sent("orange"), "nor when the carrier is back"
+
+
+@story
+async def test_explain_says_why_the_sim_would_be_used_or_not(world):
+    w = world({"orange": {}}, accounts=ACCOUNT, routes=ROUTES)
+    w._changes["bearers"] = with_sim(w.folder)
+    w._changes["bearers"]["sim1"]["sim_contract"] = ""
+    async with modem(w.folder), w:
+        view = explain(w.app, {"account": "shop", "to": "+33612345678", "kind": "alert", "text": "eau"})
+        sim = next(bearer for bearer in view["bearers"] if bearer["bearer"] == "sim1")
+        assert not sim["chosen"]
+        assert "sim_contract" in sim["reason"]
