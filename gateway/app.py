@@ -21,10 +21,12 @@ from drivers.bearer import Bearer, StateStore
 from gateway import answers, build
 from gateway.accounts import Accounts
 from gateway.alarms import Alarms
+from gateway.auto_replies import AutoReplies
 from gateway.bus import Bus
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config
 from gateway.config.roads import BearerSettings
+from gateway.consents import Consents
 from gateway.control.rates import Rates, counters
 from gateway.control.waiting import HeldOnes
 from gateway.correlation import Correlation
@@ -34,6 +36,7 @@ from gateway.doubts import Doubts
 from gateway.events import StoreMoved
 from gateway.holds import Holds
 from gateway.intake import Intake
+from gateway.last_writers import LastWriters
 from gateway.ledger import Ledger
 from gateway.links import Links
 from gateway.listeners.control import ControlListener
@@ -53,15 +56,26 @@ from gateway.reroute import reroute
 from gateway.routing import Router
 from gateway.rulebook import Counters, law_of, rules_of
 from gateway.rules import Rulebook
+from gateway.rules.consent import ConsentRule
+from gateway.rules.kept_consents import KeptConsents
 from gateway.rules.optouts import OptOuts
+from gateway.rules.rule import Rule
 from gateway.rules.stop import StopRule
+from gateway.rules.suppressed import SuppressedNumbers, SuppressRule
 from gateway.stops import Stops
 from gateway.stores import files, rows
+from gateway.stores.consent_table import ConsentTable
 from gateway.stores.housekeeping import Housekeeping
 from gateway.stores.optout_table import OptOutTable
 from gateway.stores.reference_table import ReferenceTable
+from gateway.stores.reply_table import ReplyTable
 from gateway.stores.sqlite import SqliteStore, open_sqlite
+from gateway.stores.suppressed_table import SuppressedTable
+from gateway.stores.writer_table import WriterTable
+from gateway.suppressions import Suppressions
 from gateway.sweeper import Sweeper
+from gateway.watch import Watch
+from gateway.web import Web
 
 __all__ = ["App"]
 
@@ -110,12 +124,14 @@ class App:
         try:
             self._open_store()
             self._build()
+            self._build_paths()
             self._remember()
             await reroute(self.queue, self.store, self.desk, self.dispatcher.router, self.clock)
             await self._open_doors()
         except BaseException:  # cancelled or failed: what is open is closed
             await self.stop(0.0)
             raise
+        await self.watch.start()
         self._tasks += [
             asyncio.create_task(self._every_second(), name="every second"),
             asyncio.create_task(self._sweep(), name="sweeper"),
@@ -140,6 +156,7 @@ class App:
         self.store = open_sqlite(path, build.wiped_at_once(self.config), self._store_moved, self._mismatch)
 
     def _build(self) -> None:
+        """What all paths share: names, lists, rules, the queue."""
         config = self.config
         last = self.store.last_id()
         self.bus = Bus()
@@ -159,27 +176,40 @@ class App:
             self.random.random,
         )  # fmt: skip
         self.optouts = OptOuts(OptOutTable(self.store).key_of(config.store.hmac_key_file))
+        self.suppressions = Suppressions(
+            self.ledger, SuppressedNumbers(self.optouts.digest), SuppressedTable(self.store), self.outcomes.roads
+        )  # fmt: skip
+        self.suppressions.apply(config.rules)
+        self.consents = Consents(self.clock, KeptConsents(self.optouts.digest), ConsentTable(self.store))
         self.law = law_of(config)
         self.counters = Counters()
         self.rules = self.rulebook()
+
+    def _build_paths(self) -> None:
+        """Out, in, back, and who watches."""
+        config = self.config
         self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self._recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted
         self.outcomes.heard_of = self.receipts.heard_of
-        self.mo = MobileOriginated(self.ledger, self.owner_of)
+        self.writers = LastWriters(WriterTable(self.store), self.optouts.digest)
+        self.mo = MobileOriginated(self.ledger, self.owner_of, self.writers)
         self.references = References(ReferenceTable(self.store))
         self.intake = Intake(
             self.ledger, self.queue, self.dispatcher, self.rules, self.references, config.store.max_waiting
         )
         self.intake.closed = self._closed
         self.desk = Desk(self.ledger, self.queue, self.outcomes.standing_aside)
+        self.intake.go_on = self.desk.hasten
         self.stops = Stops(
             self.ledger, self.desk, self.optouts, OptOutTable(self.store), self.accounts.get, self.dispatcher.roads,
-            self.intake.submit,
+            AutoReplies(self.clock, ReplyTable(self.store), self.accounts.get, self.intake.submit), self.writers,
         )  # fmt: skip
         self.stops.apply(config.rules, self.law)
         self.mo.hear = self.stops.hear
-        self.links = Links(self.ledger, self.dispatcher, self.receipts, self.mo, self.random.random)
+        self.links = Links(
+            self.ledger, self.dispatcher, self.receipts, self.mo, self.random.random, self.writers
+        )
         self.sweeper = Sweeper(
             self.store, Housekeeping(self.store), self.desk, self.ledger, self.queue, self.dispatcher,
             self.correlation, self.references, self.mo, build.keep_of(config.store), self._receipt_timeout,
@@ -187,6 +217,8 @@ class App:
         self.lookout = Lookout(
             lambda: self.config, self.alarms, self.bus, self.clock, self.outbox, self.dispatcher
         )
+        self.watch = Watch(self, self.random.random)
+        self.web = Web(self, self.random.random)
         self.smpp: SmppListener | None = None
         if config.smpp is not None:
             requests = Requests(self.ledger, self.desk, self.intake)
@@ -200,6 +232,9 @@ class App:
         self.outbox.load()
         self.references.load()
         self.stops.load()
+        self.suppressions.load()
+        self.consents.load()
+        self.writers.load()
         self.mo.load()
         doubtful = self.store.in_doubt()
         if doubtful:
@@ -215,6 +250,7 @@ class App:
             self.open_bearer(name)
         if self.smpp is not None:
             await self.smpp.start()
+        await self.web.start()
         self.control = ControlListener(self)
         await self.control.start()
 
@@ -237,8 +273,11 @@ class App:
     def rulebook(self) -> Rulebook:
         """The rules as they are configured now; what they count is read where it is not counted yet."""
         self.counters.load(self.config, self.store, self.clock.wall_ms())
-        made = {"stop": StopRule(self.optouts)}
-        book = rules_of(self.config, self.law, self.counters, self.accounts.get, self.clock.wall_ms, made)
+        made: dict[str, Rule] = {
+            "stop": StopRule(self.optouts), "suppress": SuppressRule(self.suppressions.numbers),
+            "consent": ConsentRule(self.consents.kept),
+        }  # fmt: skip
+        book = rules_of(self.config, self.law, self.counters, self.accounts.get, made)
         self.ledger.taken = book.taken if book.counts else None
         self.ledger.given_back = book.given_back if book.counts else None
         return book
@@ -256,8 +295,13 @@ class App:
             await self.links.stop_all(drain)
         if getattr(self, "smpp", None) is not None and self.smpp is not None:
             await self.smpp.stop()
+        if hasattr(self, "web"):
+            await self.web.stop()
         if hasattr(self, "stops"):
             await self.stops.close()
+            await self.desk.close()
+        if hasattr(self, "watch"):
+            await self.watch.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -303,6 +347,7 @@ class App:
             await asyncio.sleep(1.0)
             try:
                 self.stops.turn()
+                self.suppressions.turn()
                 await self.sweeper.turn()
             except Exception:  # the next turn tries again
                 log.exception("sweeper.failed")

@@ -11,19 +11,25 @@ __all__ = ["Bus", "Subscription"]
 
 
 class Subscription:
-    """One watcher's view: a bounded deque and a wake-up. lost: how many events it was too slow for."""
+    """One watcher's view: a bounded deque and a wake-up. lost: how many events it was too slow for.
 
-    __slots__ = ("_bus", "_events", "_woken", "lost", "name", "room")
+    wanted: the classes of the events that it is woken for; None for all. Who wants no Moved costs messages nothing.
+    """
 
-    def __init__(self, bus: Bus, name: str, room: int) -> None:
+    __slots__ = ("_bus", "_events", "_woken", "lost", "name", "room", "wanted")
+
+    def __init__(self, bus: Bus, name: str, room: int, wanted: frozenset[type[Event]] | None = None) -> None:
         self.name = name
         self.room = room
+        self.wanted = wanted
         self.lost = 0
         self._bus = bus
         self._events: deque[Event] = deque()
         self._woken = asyncio.Event()
 
     def put(self, event: Event) -> None:
+        if self.wanted is not None and type(event) not in self.wanted:
+            return
         if len(self._events) >= self.room:
             self._events.popleft()
             self.lost += 1
@@ -50,8 +56,10 @@ class Bus:
     def __init__(self) -> None:
         self._subscriptions: list[Subscription] = []
 
-    def subscribe(self, name: str, room: int = 10_000) -> Subscription:
-        subscription = Subscription(self, name, room)
+    def subscribe(
+        self, name: str, room: int = 10_000, wanted: frozenset[type[Event]] | None = None
+    ) -> Subscription:
+        subscription = Subscription(self, name, room, wanted)
         self._subscriptions.append(subscription)
         return subscription
 

@@ -71,7 +71,7 @@ class Lights:
 
     async def start(self) -> None:
         """Light what is so now, and follow the facts from here on."""
-        self._facts = facts = self._bus.subscribe("leds", room=100)
+        self._facts = facts = self._bus.subscribe("leds", 100, frozenset({LinkMoved, AlarmMoved}))
         self._show()
         self._task = asyncio.create_task(self._follow(facts), name="leds")
 

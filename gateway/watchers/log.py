@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
-from drivers.sms.address import mask
 from gateway.config.sections import LogSettings
+from gateway.masking import masked
+from gateway.watchers.repeats import Repeats
 
 __all__ = ["configure"]
 
-_NUMBER = re.compile(r"\+[0-9]{7,15}|(?<![0-9A-Za-z.+-])[0-9]{9,15}(?![0-9A-Za-z.-])")
 _IDS = frozenset({"timestamp", "id", "carrier_id"})
 """Fields that hold long numbers which are no telephone's."""
 _PRIORITY = {
@@ -39,6 +39,7 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
     console = settings.format == "console" or (settings.format == "auto" and stream.isatty())
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        Repeats(time.monotonic),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -66,18 +67,8 @@ def _masked(_logger: object, _name: str, line: Line) -> Line:
     """No telephone number leaves whole, whatever field it stands in, however deep."""
     for key, value in line.items():
         if key not in _IDS:
-            line[key] = _hidden(value)
+            line[key] = masked(value)
     return line
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, str):
-        return _NUMBER.sub(lambda found: mask(found.group()), value)
-    if isinstance(value, dict):
-        return {key: _hidden(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_hidden(inner) for inner in value]
-    return value
 
 
 def _with_priority(_logger: object, name: str, line: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from making import LOOPS, run
 
 from gateway.bus import Bus
-from gateway.events import StoreMoved
+from gateway.events import Moved, StoreMoved
 
 
 def facts(*numbers):
@@ -64,5 +64,20 @@ def test_next_waits_for_the_next():
             await asyncio.wait_for(watcher.next(), 0.01)
         bus.publish(facts(2)[0])
         assert at(await watcher.next()) == [2]
+
+    run(main())
+
+
+def test_a_watcher_is_woken_for_what_it_wants_only():
+    async def main():
+        bus = Bus()
+        watcher = bus.subscribe("one", wanted=frozenset({StoreMoved}))
+        waiting = asyncio.create_task(watcher.next())
+        await asyncio.sleep(0)
+        bus.publish(Moved([], 1))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        bus.publish(facts(2)[0])
+        assert at(await waiting) == [2]
 
     run(main())

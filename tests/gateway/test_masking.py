@@ -18,4 +18,6 @@ def test_texts(text, shown):
 
 
 def test_however_deep():
-    assert masked({"a": [{"b": ("+33612345678", 33612345678, None)}]}) == {"a": [{"b": ["+336…678", 33612345678, None]}]}
+    assert masked({"a": [{"b": ("+33612345678", 33612345678, None)}]}) == {
+        "a": [{"b": ["+336…678", 33612345678, None]}]
+    }

@@ -21,7 +21,14 @@ def test_the_tree():
 
 @pytest.mark.parametrize(
     ("topic", "name"),
-    [("cmd/drain", "drain"), ("cmd/drain/reply", ""), ("cmd/", ""), ("cmd", ""), ("submit/shop", ""), ("status", "")],
+    [
+        ("cmd/drain", "drain"),
+        ("cmd/drain/reply", ""),
+        ("cmd/", ""),
+        ("cmd", ""),
+        ("submit/shop", ""),
+        ("status", ""),
+    ],
 )
 def test_what_is_asked(topic, name):
     assert TREE.below("cmd", f"{PREFIX}/{topic}") == name
@@ -56,7 +63,10 @@ def test_a_payload_says_its_version_and_no_number():
     assert json.loads(encode(view)) == {"v": 1, "a": ["from +336…678", {"b": None}], "c": "half ?"}
 
 
-@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), st.sampled_from(["{}", "x {} y", "sender:{}", "mo:{},"]))
+@given(
+    st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True),
+    st.sampled_from(["{}", "x {} y", "sender:{}", "mo:{},"]),
+)
 def test_no_number_of_any_length_is_published(number, frame):
     assert number.encode() not in encode({"detail": frame.format(number)})
 

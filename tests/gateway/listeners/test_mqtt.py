@@ -26,7 +26,9 @@ class Asked:
     def __init__(self, app, commands=ALL, submit=("shop",)):
         self.app = app
         self.said = []
-        self.listener = MqttListener(app, MqttSettings(commands=commands, submit=submit), TREE, self.said.append)
+        self.listener = MqttListener(
+            app, MqttSettings(commands=commands, submit=submit), TREE, self.said.append
+        )
 
     def take(self, topic, payload=b"{}", **fields):
         octets = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -87,13 +89,17 @@ def test_an_allow_list_is_one(tmp_path):
 
 def test_a_command_is_an_operator_s_act_with_its_line_in_the_audit_log(tmp_path):
     async def story(asked, app):
-        done = await asked.answer("cmd/link.disable", {"name": "sim", "reason": "maintenance", "confirm": "lyon-1"})
+        done = await asked.answer(
+            "cmd/link.disable", {"name": "sim", "reason": "maintenance", "confirm": "lyon-1"}
+        )
         assert (done["verb"], done["status"], done["result"]["bearer"]) == ("link.disable", "done", "sim")
         assert app.dispatcher.roads["sim"].disabled == "mqtt: maintenance"
         assert (await asked.answer("cmd/link.enable", {"name": "sim"}, who="ana"))["status"] == "done"
         assert not app.dispatcher.roads["sim"].disabled
         assert (await asked.answer("cmd/queue.hold", {"tag": "promo"}))["result"]["hold"] == "tag promo"
-        assert (await asked.answer("cmd/queue.release", {"tag": "promo"}))["result"]["released"] == "tag promo"
+        assert (await asked.answer("cmd/queue.release", {"tag": "promo"}))["result"][
+            "released"
+        ] == "tag promo"
         assert (await asked.answer("cmd/reload", b""))["result"] == []
         await asked.answer("cmd/drain", {"confirm": "lyon-1"})
         assert app.drained == "drained by mqtt"
@@ -111,8 +117,8 @@ def test_a_command_is_an_operator_s_act_with_its_line_in_the_audit_log(tmp_path)
 @pytest.mark.parametrize(
     ("verb", "payload", "words"),
     [
-        ("drain", {}, "needs \"confirm\""), ("drain", {"confirm": "lyon-2"}, "needs \"confirm\""),
-        ("link.disable", {"name": "sim"}, "needs \"confirm\""), ("link.reset", {"name": "nobody"}, "no bearer 'nobody'"),
+        ("drain", {}, 'needs "confirm"'), ("drain", {"confirm": "lyon-2"}, 'needs "confirm"'),
+        ("link.disable", {"name": "sim"}, 'needs "confirm"'), ("link.reset", {"name": "nobody"}, "no bearer 'nobody'"),
         ("link.reset", {"nam": "sim"}, "unknown key 'nam'"), ("link.reset", b"[1]", "must be a JSON object"),
         ("link.reset", b"{'name': 'sim'}", "is no JSON"), ("link.reset", {"name": 7}, "name must be a text"),
         ("queue.hold", {}, "say what to hold"), ("queue.release", {"tag": "none"}, "there is no hold"),
@@ -136,7 +142,8 @@ def test_a_text_is_answered_once_it_is_on_disk(tmp_path):
         view = await asked.answer("submit/shop", {**TEXT, "reference": "r-1"})
         assert (view["status"], view["reference"]) == ("accepted", "r-1")
         ((account, to),) = await app.store.query(
-            "SELECT n.text, m.destination FROM message m JOIN name n ON n.id=m.account WHERE m.id=?", (int(view["id"]),)
+            "SELECT n.text, m.destination FROM message m JOIN name n ON n.id=m.account WHERE m.id=?",
+            (int(view["id"]),),
         )
         assert (account, to) == ("shop", "+33612345678")
         again = await asked.answer("submit/shop", {**TEXT, "reference": "r-1"})
@@ -172,7 +179,9 @@ def test_many_texts_are_one_batch_for_each_account(tmp_path):
     async def story(asked, app):
         batches = []
         submit = app.intake.submit
-        app.intake.submit = lambda account, messages: batches.append(len(messages)) or submit(account, messages)
+        app.intake.submit = lambda account, messages: (
+            batches.append(len(messages)) or submit(account, messages)
+        )
         for number in range(250):
             asked.take("submit/shop", {**TEXT, "reference": f"r-{number}"})
         await until(lambda: len(asked.said) == 250)
@@ -208,7 +217,13 @@ def test_a_reply_goes_where_its_sender_wants_it_but_never_into_our_tree(tmp_path
     async def story(asked, app):
         await asked.answer("cmd/link.reset", {"name": "sim"}, answer_to="ops/7", correlation=b"\1\2")
         assert (asked.said[-1].topic, asked.said[-1].correlation) == ("ops/7", b"\1\2")
-        for hostile in (f"{PREFIX}/status", f"{PREFIX}/cmd/drain", "chappe/v1/lab/lyon-2/cmd/drain", "#", "$SYS/a"):
+        for hostile in (
+            f"{PREFIX}/status",
+            f"{PREFIX}/cmd/drain",
+            "chappe/v1/lab/lyon-2/cmd/drain",
+            "#",
+            "$SYS/a",
+        ):
             asked.said.clear()
             await asked.answer("cmd/link.reset", {"name": "sim"}, answer_to=hostile)
             assert asked.said[-1].topic == f"{PREFIX}/cmd/link.reset/reply"
@@ -234,10 +249,17 @@ def test_a_store_that_cannot_write_refuses(tmp_path):
 
 def test_who_a_client_says_it_is_cannot_forge_a_line():
     assert who_of(Arrived("t", b"")) == "mqtt"
-    assert who_of(Arrived("t", b"", who="a\nroot (uid 0)" + "x" * 100)) == f"mqtt, who says {'aroot (uid 0)' + 'x' * 51!r}"
+    assert (
+        who_of(Arrived("t", b"", who="a\nroot (uid 0)" + "x" * 100))
+        == f"mqtt, who says {'aroot (uid 0)' + 'x' * 51!r}"
+    )
 
 
-@given(st.sampled_from(ALL), st.binary(max_size=200) | st.text(st.characters(), max_size=200).map(lambda t: t.encode("utf-8", "replace")))
+@given(
+    st.sampled_from(ALL),
+    st.binary(max_size=200)
+    | st.text(st.characters(), max_size=200).map(lambda t: t.encode("utf-8", "replace")),
+)
 def test_whatever_a_command_s_payload_is(verb, payload):
     try:
         act, args = command_of(verb, payload, "lyon-1")
@@ -250,7 +272,10 @@ def test_whatever_a_command_s_payload_is(verb, payload):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -259,20 +284,30 @@ def test_whatever_arrives_is_answered_or_ignored_and_costs_nothing(tmp_path):
     """Hypothesis inside one running gateway: each example is several hostile messages at once."""
 
     async def story(asked, app):
-        topics = st.sampled_from(["submit/shop", "submit/", "cmd/queue.hold", "cmd/../drain", "cmd/", "status", "submit/shop/x"])
+        topics = st.sampled_from(
+            ["submit/shop", "submit/", "cmd/queue.hold", "cmd/../drain", "cmd/", "status", "submit/shop/x"]
+        )
         payloads = st.binary(max_size=100) | JSON.map(lambda view: json.dumps(view).encode())
         sent = []
 
         @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(st.lists(st.tuples(topics, payloads, st.text(st.characters(codec="utf-8"), max_size=20)), max_size=5))
+        @given(
+            st.lists(
+                st.tuples(topics, payloads, st.text(st.characters(codec="utf-8"), max_size=20)), max_size=5
+            )
+        )
         def throw(messages):
             for topic, payload, who in messages:
                 asked.take(topic, payload, who=who, answer_to=who)
                 sent.append(topic)
 
         throw()
-        wanted = sum(topic.startswith(("submit/shop", "cmd/queue")) and topic.count("/") == 1 for topic in sent)
-        await asyncio.wait_for(asyncio.gather(asked.listener._commands.join(), asked.listener._texts.join()), 10)
+        wanted = sum(
+            topic.startswith(("submit/shop", "cmd/queue")) and topic.count("/") == 1 for topic in sent
+        )
+        await asyncio.wait_for(
+            asyncio.gather(asked.listener._commands.join(), asked.listener._texts.join()), 10
+        )
         assert len(asked.said) >= wanted > 0
         assert (await asked.answer("submit/shop", TEXT))["status"] == "accepted"
 

@@ -26,7 +26,13 @@ def refused(**keys):
 
 def test_what_is_not_said_is_the_account_s():
     m = read(account(senders=("CHAPPE", "36180")), {"to": TO, "text": "Bonjour"}, NOW)
-    assert (m.account, m.kind, m.priority, m.source, m.destination) == ("shop", Kind.TRANSACTIONAL, 0, "CHAPPE", TO)
+    assert (m.account, m.kind, m.priority, m.source, m.destination) == (
+        "shop",
+        Kind.TRANSACTIONAL,
+        0,
+        "CHAPPE",
+        TO,
+    )
     assert (m.data_coding, m.udh, m.payload, m.parts) == (0, b"", b"Bonjour", 1)
     assert (m.id, m.registered, m.due, m.expires) == (0, 0, 0, int((NOW + 48 * 3600) * 1000))
     assert (m.reference, m.tag, m.consent, m.group, m.echo) == ("", "", "", "", b"")
@@ -45,12 +51,16 @@ def test_what_is_said():
     assert read(account(), {"to": TO, "text": "x"}, NOW, registered=1).registered == 1
 
 
-@pytest.mark.parametrize("to", ["+33 6 12 34 56 78", "+33-6-12-34-56-78", "0033612345678", "33612345678", TO + " "])
+@pytest.mark.parametrize(
+    "to", ["+33 6 12 34 56 78", "+33-6-12-34-56-78", "0033612345678", "33612345678", TO + " "]
+)
 def test_recipients_are_one_number_however_they_are_written(to):
     assert made(to=to).destination == TO
 
 
-@pytest.mark.parametrize("to", ["0612345678", "12", "CHAPPE", "", "+33612345678٣", "+3361234567890123", None, 33612345678])
+@pytest.mark.parametrize(
+    "to", ["0612345678", "12", "CHAPPE", "", "+33612345678٣", "+3361234567890123", None, 33612345678]
+)
 def test_recipients_that_nobody_can_be(to):
     assert refused(to=to) == 0x0B
 
@@ -62,7 +72,14 @@ def test_senders_that_are_no_address(sender):
 
 @pytest.mark.parametrize(
     ("text", "coding", "parts"),
-    [("café", 0, 1), ("a" * 161, 0, 2), ("l’été…", 8, 1), ("é" * 71, 0, 1), ("→" * 71, 8, 2), ("\ud800", 8, 1)],
+    [
+        ("café", 0, 1),
+        ("a" * 161, 0, 2),
+        ("l’été…", 8, 1),
+        ("é" * 71, 0, 1),
+        ("→" * 71, 8, 2),
+        ("\ud800", 8, 1),
+    ],
 )
 def test_texts_are_gsm_or_ucs2_and_counted(text, coding, parts):
     m = made(text=text)

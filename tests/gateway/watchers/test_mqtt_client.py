@@ -148,14 +148,29 @@ def test_tls(broker, tmp_path):
     files = certificates(tmp_path / "tls")
     mosquitto = broker(f"certfile {files.certificate}", f"keyfile {files.key}")
     _openssl(
-        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"),
+        *(
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ),
         *("-keyout", tmp_path / "other.key", "-out", tmp_path / "other.pem", "-subj", "/CN=other"),
     )
 
     async def main():
-        async with Connection(settings(mosquitto.port, "mqtts", ca_file=files.authority), "test", "") as there:
+        async with Connection(
+            settings(mosquitto.port, "mqtts", ca_file=files.authority), "test", ""
+        ) as there:
             await there.publish("t/a", b"x" * 60_000, 1)
-        for made in (settings(mosquitto.port, "mqtts"), settings(mosquitto.port, "mqtts", ca_file=tmp_path / "other.pem")):
+        for made in (
+            settings(mosquitto.port, "mqtts"),
+            settings(mosquitto.port, "mqtts", ca_file=tmp_path / "other.pem"),
+        ):
             error = await refused(made)
             assert error.reason == "certificate"
             assert "mqtt.ca_file" in str(error)
@@ -170,7 +185,15 @@ def test_an_expired_certificate(broker, tmp_path):
     request = tmp_path / "tls" / "localhost.csr"
     _openssl(
         *("x509", "-req", "-in", request, "-CA", files.authority, "-CAkey", tmp_path / "tls" / "ca.key"),
-        *("-CAcreateserial", "-days", "-1", "-extfile", tmp_path / "tls" / "localhost.ext", "-out", files.certificate),
+        *(
+            "-CAcreateserial",
+            "-days",
+            "-1",
+            "-extfile",
+            tmp_path / "tls" / "localhost.ext",
+            "-out",
+            files.certificate,
+        ),
     )
     mosquitto = broker(f"certfile {files.certificate}", f"keyfile {files.key}")
     error = run(refused(settings(mosquitto.port, "mqtts", ca_file=files.authority)))

@@ -159,6 +159,8 @@ def test_figures(tmp_path):
         }  # fmt: skip
         assert figures["bearer/sim/metrics"]["accepted"] == 1
         assert figures["queue/otp/metrics"]["admitted"] == figures["account/shop/metrics"]["admitted"] == 1
-        assert figures["queue/alert/metrics"]["admitted"] == figures["account/oncall/metrics"]["admitted"] == 0
+        assert (
+            figures["queue/alert/metrics"]["admitted"] == figures["account/oncall/metrics"]["admitted"] == 0
+        )
 
     viewing(tmp_path, story)
