@@ -54,7 +54,9 @@ class Tally:
 class Ledger:
     """See the module. given_back: hears of messages that have ended and never left us (quotas, frequency).
 
-    taken: hears of one whose size has changed, after given_back of the old size.
+    taken: hears of one whose size has changed, after given_back of the old size. learn: hears of all changes, in
+    the turn in which they are written, so that what it writes shares their commit. measure: hears
+    of them once they are durable, for the watchers' figures.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class Ledger:
         self.tally = Tally(clock.wall_ms())
         self.given_back: Callable[[Sequence[Message]], None] | None = None
         self.taken: Callable[[Message], None] | None = None
+        self.learn: Callable[[Sequence[Change]], None] | None = None
+        self.measure: Callable[[Sequence[Change]], None] | None = None
 
     def settle(
         self,
@@ -84,6 +88,8 @@ class Ledger:
     ) -> asyncio.Future[None]:
         """Write changes, and what is owed for them; once durable publish, push the notes, and call `then`."""
         done = self.store.apply(changes, notes)
+        if self.learn is not None:
+            self.learn(changes)
 
         def durable(future: asyncio.Future[None]) -> None:
             if future.cancelled() or future.exception() is not None:
@@ -105,6 +111,8 @@ class Ledger:
 
     def publish(self, changes: Sequence[Change]) -> None:
         self.tally.add(changes)
+        if self.measure is not None:
+            self.measure(changes)
         if self.given_back is not None:
             # All causes that can end what never left lie between these two numbers.
             ended = [m for m, _, cause in changes if _REFUSE <= cause <= _OPT_OUT and _unsent(m)]

@@ -156,6 +156,11 @@ class Outbox:
             del box.out[note.seq]
         box.ready.extendleft(sorted(back, key=_seq, reverse=True))
 
+    def alone(self, account: str, sink: Sink) -> bool:
+        """Whether nobody else carries this account's notes now."""
+        box = self._boxes.get(account)
+        return box is not None and all(other is sink for other in box.sinks)
+
     def counts(self) -> dict[str, tuple[int, int]]:
         """By account: how many notes are owed, and about since when (Unix ms)."""
         return {account: (box.owed, box.oldest) for account, box in self._boxes.items() if box.owed}

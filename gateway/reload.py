@@ -56,10 +56,12 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
         app.bus.publish(Reloaded([], str(refused), app.clock.wall_ms()))
         raise refused
     law = law_of(new)
+    served = app.web.check(new)
     made = _make_bearers(app, new, changes)
     app.law = law
     old, app.config = app.config, new
     _accounts(app, old, new)
+    served()
     _live(app, new)
     await _bearers(app, old, new, made)
     if any(change.key.split(".")[0] == "routes" for change in changes):
@@ -90,6 +92,7 @@ def _live(app: App, new: Config) -> None:
     app.queue.reweigh()
     app.rules = app.intake.rules = app.rulebook()
     app.stops.apply(new.rules, app.law)
+    app.suppressions.apply(new.rules)
 
 
 def _make_bearers(app: App, new: Config, changes: list[Change]) -> dict[str, Bearer]:

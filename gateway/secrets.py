@@ -20,6 +20,7 @@ __all__ = [
     "is_hash",
     "made_password",
     "read_secret_file",
+    "read_token_file",
     "verify",
     "world_readable",
 ]
@@ -27,6 +28,7 @@ __all__ = [
 _FORM = re.compile(r"scrypt:ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2}):([A-Za-z0-9+/]+=*):([A-Za-z0-9+/]+=*)")
 _LN, _R, _P = 13, 8, 1
 _LARGEST = 64 * 1024
+_LEAST_TOKEN = 16
 
 # Nothing that a hand-written note confuses: no 0 O o, 1 l I. 56 of them to the eighth power: 46 bits.
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -82,6 +84,16 @@ def read_secret_file(path: Path) -> str:
     if not text:
         raise SecretError(f"{path} is empty: write the secret into it, mode 0600")
     return text
+
+
+def read_token_file(path: Path) -> str:
+    """The bearer token in a file: ASCII without spaces, and long enough not to be guessed. Raises SecretError."""
+    token = read_secret_file(path).strip()
+    if not (token.isascii() and token.isprintable()) or " " in token or len(token) < _LEAST_TOKEN:
+        raise SecretError(
+            f"{path}: a token is at least {_LEAST_TOKEN} ASCII characters without spaces (`openssl rand -hex 32`)"
+        )
+    return token
 
 
 def world_readable(path: Path) -> bool:

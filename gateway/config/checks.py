@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterator
+from urllib.parse import SplitResult, urlsplit
 
 from gateway.config.document import Config
 from gateway.config.sections import AccountSettings
@@ -146,3 +147,19 @@ def _watchers(config: Config) -> Iterator[Fault]:
             yield Fault(("mqtt", "submit", index), f'must be an account of [accounts], is "{name}"')
     if (config.mqtt.certificate_file is None) != (config.mqtt.key_file is None):
         yield Fault(("mqtt", "certificate_file"), "needs key_file, and the other way round")
+    url = urlsplit(config.mqtt.url)
+    if url.username is not None or url.password is not None:
+        yield Fault(("mqtt", "url"), "must hold no name and no password: use username and password_file")
+    elif not url.hostname or url.path or url.query or not _is_port(url):
+        yield Fault(("mqtt", "url"), 'must be "mqtt://HOST:PORT" or "mqtts://HOST:PORT"')
+    if url.scheme == "mqtt" and (config.mqtt.ca_file is not None or config.mqtt.certificate_file is not None):
+        yield Fault(
+            ("mqtt", "url"), "has certificates beside it, and without TLS they count for nothing: mqtts://"
+        )
+
+
+def _is_port(url: SplitResult) -> bool:
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False

@@ -39,6 +39,7 @@ RELOAD: tuple[tuple[str, Effect, str], ...] = (
     ("store.*", Effect.LIVE, "read at the next turn"),
     ("control.*", Effect.RESTART, "operators are connected to it"),
     ("log.*", Effect.LIVE, "read for each line"),
+    ("listeners.http.tokens", Effect.LIVE, "tokens are read again at each reload"),
     ("listeners.*", Effect.RESTART, "applications are connected to it"),
     ("accounts.*", Effect.LIVE, "binds stay; a removed account's sessions are closed"),
     ("bearers.*.driver", Effect.REBIND, "another driver opens the link"),

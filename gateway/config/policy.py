@@ -19,9 +19,10 @@ __all__ = [
     "MqttSettings",
     "RulesSettings",
     "StopSettings",
+    "SuppressSettings",
 ]
 
-RuleName = Literal["sender", "content", "stop", "consent", "hours", "frequency", "quota"]
+RuleName = Literal["sender", "content", "stop", "suppress", "consent", "hours", "frequency", "quota"]
 Command = Literal[
     "link.enable", "link.disable", "link.reset", "queue.hold", "queue.release", "reload", "drain"
 ]
@@ -60,6 +61,14 @@ class StopSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressSettings:
+    """[rules.suppress]: for how long, and after how many receipts in a row that call a number unknown."""
+
+    days: Annotated[int, Between(0, 3650)] = 90
+    after: Annotated[int, Between(1, 100)] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RulesSettings:
     """[rules]: which rules judge a message, in which order; () switches all off."""
 
@@ -68,6 +77,20 @@ class RulesSettings:
     hours: HoursSettings = HoursSettings()
     frequency: FrequencySettings = FrequencySettings()
     stop: StopSettings = StopSettings()
+    suppress: SuppressSettings = SuppressSettings()
+
+    @property
+    def suppresses(self) -> bool:
+        """Whether the rule "suppress" is in force: named, or behind "stop", both lists of who gets no marketing."""
+        return "suppress" in self.order or "stop" in self.order
+
+    @property
+    def judging(self) -> tuple[str, ...]:
+        """`order` with "suppress" in the place where it stands unnamed."""
+        if "suppress" in self.order or "stop" not in self.order:
+            return self.order
+        behind = self.order.index("stop") + 1
+        return (*self.order[:behind], "suppress", *self.order[behind:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +103,7 @@ class MqttSettings:
     key_file: SecretFile | None = None
     username: str = ""
     password_file: SecretFile | None = None
+    version: Literal["auto", "5", "3.1.1"] = "auto"
     root: Annotated[str, Matches(r"[^/+#\0]+(/[^/+#\0]+)*", "a topic without + and #")] = "chappe/v1"
     interval: LongerThanZero = 10.0
     commands: tuple[Command, ...] = ()

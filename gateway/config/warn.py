@@ -10,32 +10,24 @@ import ipaddress
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from drivers.sms.alphabet import fit
+from drivers.sms.split import segment_count
 from gateway.config.document import Config
 from gateway.config.files import file_keys
 from gateway.config.sections import AccountSettings, KindName
+from gateway.config.warn_web import warnings_of_web
 from gateway.secrets import world_readable
 from gateway.settings import dotted
 
-__all__ = ["NOT_SERVED", "warnings"]
-
-NOT_SERVED = ("listeners.http", "mqtt", "alertmanager", "leds")
-"""Tables that this version reads and checks, and whose part it does not have yet."""
+__all__ = ["warnings"]
 
 
 def warnings(config: Config) -> list[str]:
     """Each as `key: what, and what to do`, in the file's order of tables."""
-    checks = (_not_served, _listeners, _accounts, _marketing, _bearers, _routes, _files)
+    checks = (_listeners, _accounts, _marketing, _bearers, _routes, _mqtt, warnings_of_web, _files)
     return [text for check in checks for text in check(config)]
-
-
-def _not_served(config: Config) -> Iterator[str]:
-    named = set(config.tables) - {"listeners"}
-    if config.http is not None:
-        named.add("listeners.http")
-    for table in NOT_SERVED:
-        if table in named:
-            yield f"{table}: this version reads [{table}] but does not serve it yet"
 
 
 def _listeners(config: Config) -> Iterator[str]:
@@ -78,6 +70,22 @@ def _accounts(config: Config) -> Iterator[str]:
                 f"accounts.{name}.stop_number: marketing needs a short code for its STOP "
                 "mention (set it, or put a short code into mo)"
             )
+        yield from _keywords(name, account)
+
+
+def _keywords(name: str, account: AccountSettings) -> Iterator[str]:
+    if not account.keywords:
+        return
+    for word, text in account.keywords.items():
+        coding, payload = fit(text)
+        segments = segment_count(payload, coding)
+        if segments > 1:
+            words = f"each answer takes {segments} segments: at most 160 characters of GSM 03.38 are one"
+            yield f"accounts.{name}.keywords.{word}: {words}"
+    deaf = [number for number in account.mo if "*" not in account.senders and number not in account.senders]
+    if deaf:
+        words = f"answers to what is written to {deaf[0]} leave from another sender"
+        yield f"accounts.{name}.keywords: {words}: add it to senders"
 
 
 def _carried(config: Config, account: AccountSettings, kind: KindName) -> bool:
@@ -135,6 +143,23 @@ def _routes(config: Config) -> Iterator[str]:
     for route in config.routes:
         if not any(name in config.bearers for tier in route.tiers for name in tier):
             yield f"routes.{route.name}.bearers: all of them are switched off"
+
+
+def _mqtt(config: Config) -> Iterator[str]:
+    mqtt = config.mqtt
+    if mqtt is None:
+        return
+    host = urlsplit(mqtt.url).hostname or ""
+    if (
+        mqtt.url.startswith("mqtt:")
+        and not _stays_here(host)
+        and (mqtt.username or mqtt.submit or not _private(host))
+    ):
+        yield f"mqtt.url: what is said with {host} crosses the network readable, the password too: use mqtts://"
+    if mqtt.password_file is not None and not mqtt.username:
+        yield "mqtt.username: empty, so the password of password_file is not sent"
+    if (mqtt.commands or mqtt.submit) and not mqtt.username:
+        yield "mqtt.username: a broker that lets in whom it does not know lets them command and submit as well"
 
 
 def _visible(file: Path) -> bool:

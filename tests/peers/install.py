@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Brings the programs that the tests talk to: Kannel, mosquitto, npm smpp, smppload, systemd-analyze, dtc, gammu, smsd.
+"""Brings the programs that the tests talk to: Kannel, mosquitto, npm smpp, smppload, systemd-analyze, dtc, gammu, smsd, promtool,
+Chromium.
 
 Debian packages are downloaded and unpacked into .cache/peers/root: nothing is installed on the machine, no
 service starts, no root is needed. Run by `make test-deps`; a second run finds everything there and only says so.
@@ -45,8 +46,8 @@ class CannotHave(Exception):
 
 def environment() -> dict[str, str]:
     """The environment in which unpacked programs find their unpacked libraries."""
-    private = f"usr/lib/{TRIPLET}/systemd"  # libsystemd-shared
-    folders = (f"usr/lib/{TRIPLET}", f"lib/{TRIPLET}", private, "usr/lib")  # usr/lib: libGammu, libmm
+    private = (f"usr/lib/{TRIPLET}/systemd", f"usr/lib/{TRIPLET}/pulseaudio")  # libsystemd-shared, libpulsecommon
+    folders = (f"usr/lib/{TRIPLET}", f"lib/{TRIPLET}", *private, "usr/lib")  # usr/lib: libGammu, libmm
     libraries = [str(ROOT / folder) for folder in folders]
     return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
 
@@ -236,6 +237,35 @@ def smstools() -> str:
     return shown.split("ersion ")[1].split(",")[0]
 
 
+def promtool() -> str:
+    """Prometheus' checker of rules and metrics; its version. Of its package, 19 MB, nothing else is unpacked."""
+    archives = CACHE / "prometheus"
+    shutil.rmtree(archives, ignore_errors=True)
+    archives.mkdir(parents=True)
+    try:
+        _call([*APT, "download", "prometheus"], cwd=archives)
+    except CannotHave:  # no lists: as in _unpack
+        (CACHE / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        _call([*APT, *OWN_LISTS, "update"])
+        _call([*APT, *OWN_LISTS, "download", "prometheus"], cwd=archives)
+    deb = next(archives.glob("*.deb"))
+    _call(["sh", "-c", f"dpkg-deb --fsys-tarfile '{deb}' | tar -x -C '{ROOT}' ./usr/bin/promtool"])
+    shutil.rmtree(archives)
+    _complete("promtool")
+    return _call([program("promtool") or "promtool", "--version"], env=environment()).split()[2]
+
+
+def chromium() -> str:
+    """Chromium's headless shell (300 MB unpacked; the browser proper would bring GTK, too), and a font; its version."""
+    _unpack("chromium-headless-shell", "fonts-dejavu-core")
+    launcher = ROOT / "usr" / "bin" / "chromium-headless-shell"  # a script that starts /usr/lib/chromium's
+    launcher.unlink()
+    launcher.symlink_to("../lib/chromium/chromium-headless-shell")
+    _complete("chromium-headless-shell")
+    shell = program("chromium-headless-shell") or "chromium-headless-shell"
+    return _call([shell, "--version"], env=environment()).split("Chromium ")[-1].split()[0]
+
+
 PEERS: dict[str, Callable[[], str]] = {
     "kannel": kannel,
     "mosquitto": mosquitto,
@@ -245,6 +275,8 @@ PEERS: dict[str, Callable[[], str]] = {
     "dtc": dtc,
     "gammu": gammu,
     "smstools": smstools,
+    "promtool": promtool,
+    "chromium": chromium,
 }
 REMEDY = {
     "kannel": "give apt a source with Debian 12's main, or `apt-get install kannel`",
@@ -255,6 +287,8 @@ REMEDY = {
     "dtc": "give apt a source with Debian 12's main, or `apt-get install device-tree-compiler`",
     "gammu": "give apt a source with Debian 12's main, or `apt-get install gammu gammu-smsd`",
     "smstools": "give apt a source with Debian 12's main, or `apt-get install smstools`",
+    "promtool": "give apt a source with Debian 12's main, or `apt-get install prometheus`",
+    "chromium": "give apt a source with Debian 12's main, or `apt-get install chromium-headless-shell`",
 }
 
 
@@ -267,6 +301,8 @@ def _still_there(name: str) -> bool:
     programs = {
         "kannel": ("bearerbox", "smsbox"), "mosquitto": ("mosquitto", "mosquitto_pub"), "systemd": SYSTEMD,
         "dtc": ("dtc", "fdtoverlay"), "gammu": ("gammu", "gammu-smsd"), "smstools": ("smsd",),
+        "chromium": ("chromium-headless-shell",),
+        "promtool": ("promtool",),
     }  # fmt: skip
     return all(map(program, programs[name]))
 

@@ -54,7 +54,7 @@ class Subscriber:
 
     def __exit__(self, *_: object) -> None:
         assert self._child is not None
-        self._child.terminate()
+        self._child.kill()  # at SIGTERM it waits for a broker that may be gone
         self._thread.join()
         self._child.wait()
         assert self._child.stdout is not None

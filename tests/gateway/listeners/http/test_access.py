@@ -18,8 +18,12 @@ class Door:
         self.said = []
         self.accounts = Accounts({}, os.urandom)
         self.accounts._by_name = {"shop": account(**fields)}
-        self.access = Access(self.accounts, os.urandom, lambda: self.now, lambda *words: self.said.append(words))
-        self.access.apply({"t-shop": _Key("shop", ""), "t-eye": _Key("eye", "viewer"), "t-root": _Key("root", "admin")})
+        self.access = Access(
+            self.accounts, os.urandom, lambda: self.now, lambda *words: self.said.append(words)
+        )
+        self.access.apply(
+            {"t-shop": _Key("shop", ""), "t-eye": _Key("eye", "viewer"), "t-root": _Key("root", "admin")}
+        )
 
     def sort(self, token, address=HERE):
         """How it is refused, "" when it is not."""

@@ -100,7 +100,9 @@ def test_a_handler_may_take_its_time_and_then_the_client_has_his(house):
     house.at(3600 + IDLE - 0.1)
     assert not transport.ended
     house.at(3600 + IDLE)
-    assert (transport.ended, transport.written) == ("closed", b""), "no answer to a question that nobody asked"
+    assert (transport.ended, transport.written) == ("closed", b""), (
+        "no answer to a question that nobody asked"
+    )
 
 
 def test_one_that_does_not_read_its_answer_is_cut_off(house):

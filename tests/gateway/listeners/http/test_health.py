@@ -35,7 +35,11 @@ def test_a_disk_that_hangs_is_no_life(site, monkeypatch):
 def test_metrics_in_both_languages(site):
     text = site.http("GET", "/metrics", VIEWER)
     assert text.headers["content-type"].startswith("text/plain")
-    other = site.http("GET", "/metrics", VIEWER, headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    other = site.http(
+        "GET", "/metrics", VIEWER, headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+    )
     assert other.headers["content-type"].startswith("application/openmetrics-text")
     assert other.body.endswith(b"# EOF\n")
-    assert site.http("GET", "/metrics?collect[]=x", VIEWER).status == 200, "Prometheus may ask with parameters"
+    assert site.http("GET", "/metrics?collect[]=x", VIEWER).status == 200, (
+        "Prometheus may ask with parameters"
+    )

@@ -25,7 +25,10 @@ def post(site, value, token=SHOP, **headers):
 
 # ── one ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_one_message_and_its_life(site):
-    answer = post(site, {"to": "+33 6 12 34 56 78", "text": "Bonjour", "reference": "r-1", "tag": "promo", "priority": 2})
+    answer = post(
+        site,
+        {"to": "+33 6 12 34 56 78", "text": "Bonjour", "reference": "r-1", "tag": "promo", "priority": 2},
+    )
     assert answer.status == 202
     message_id = answer.json["id"]
     assert isinstance(message_id, str)
@@ -125,7 +128,9 @@ def test_another_account_s_key_is_another_key(site):
 
 @pytest.mark.parametrize("key", ["k" * 65, "é"])
 def test_keys_that_are_none(site, key):
-    assert post(site, {"to": TO, "text": "x"}, Idempotency_Key=key.encode().decode("latin-1")).sort == "invalid"
+    assert (
+        post(site, {"to": TO, "text": "x"}, Idempotency_Key=key.encode().decode("latin-1")).sort == "invalid"
+    )
 
 
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────

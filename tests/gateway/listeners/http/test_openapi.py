@@ -1,6 +1,5 @@
 """The description is valid, names what is served, and a fuzzer that believes it finds the gateway as described."""
 
-import os
 import subprocess
 import sys
 
@@ -15,7 +14,10 @@ from gateway.listeners.http.server import OPERATIONS
 
 @pytest.fixture
 def site(tmp_path):
-    with Site(tmp_path, more='[rules]\norder = ["sender"]\n[alertmanager]\naccount = "shop"\ngroups = { default = ["+33600000001"] }') as running:
+    with Site(
+        tmp_path,
+        more='[rules]\norder = ["sender"]\n[alertmanager]\naccount = "shop"\ngroups = { default = ["+33600000001"] }',
+    ) as running:
         yield running
 
 
@@ -26,7 +28,11 @@ def test_it_is_served_to_anybody(site):
 
 
 def test_every_operation_is_in_it_and_nothing_else():
-    described = {(method.upper(), path) for path, methods in document(OPERATIONS)["paths"].items() for method in methods}
+    described = {
+        (method.upper(), path)
+        for path, methods in document(OPERATIONS)["paths"].items()
+        for method in methods
+    }
     assert described == {(operation.method, operation.path) for operation in OPERATIONS}
 
 
@@ -48,7 +54,17 @@ def test_who_may_call_is_said():
     assert paths["/healthz"]["get"].get("security") is None
     assert paths["/v1/messages"]["post"]["security"] == [{"token": []}]
     assert paths["/metrics"]["get"]["security"] == [{"token": []}, {}]
-    assert set(paths["/v1/messages"]["post"]["responses"]) >= {"202", "207", "400", "401", "409", "413", "422", "429", "503"}
+    assert set(paths["/v1/messages"]["post"]["responses"]) >= {
+        "202",
+        "207",
+        "400",
+        "401",
+        "409",
+        "413",
+        "422",
+        "429",
+        "503",
+    }
     assert {status for status, _ in SORTS.values()} >= {401, 403, 404, 409, 413, 422, 429}
 
 
@@ -58,14 +74,15 @@ def test_a_fuzzer_finds_what_is_described(site, token, monkeypatch):
     monkeypatch.setattr("gateway.listeners.http.access.OPERATOR_RATE", 10_000)
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{site.http_port}/openapi.json"),
-        *("--header", f"Authorization: Bearer {token}", "--max-examples", "15", "--generation-deterministic"),
-        *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"),
+        *("--header", f"Authorization: Bearer {token}", "--max-examples", "8", "--generation-deterministic"),
+        *(
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance",
+        ),
         *("--checks", "response_schema_conformance,negative_data_rejection,ignored_auth"),
         *("--workers", "1", "--request-timeout", "5", "--no-color", "--phases", "coverage,fuzzing,stateful"),
     ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=100, env={**os.environ, "SCHEMATHESIS_HOOKS": ""}
-    )
+    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=100)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     assert site.http("GET", "/healthz").status == 200
     assert site.app.store.sick == ""

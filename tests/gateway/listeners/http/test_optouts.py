@@ -59,6 +59,8 @@ def test_faults(site, body, sort):
     assert "--" not in answer.json["detail"], "no options of a command line"
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=99999999", "numbers=1", "limit=1&limit=2", "number=x"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "limit=99999999", "numbers=1", "limit=1&limit=2", "number=x"]
+)
 def test_queries_that_are_none(site, query):
     assert site.http("GET", f"/v1/optouts?{query}", VIEWER).sort == "invalid"

@@ -14,7 +14,11 @@ def test_every_sort_is_a_kind_of_error():
 
 
 def test_every_refusal_of_a_rule_has_its_own_word():
-    vendor = {value for name, value in vars(answers).items() if name.isupper() and isinstance(value, int) and value >= 0x0401}
+    vendor = {
+        value
+        for name, value in vars(answers).items()
+        if name.isupper() and isinstance(value, int) and value >= 0x0401
+    }
     words = [OF_ANSWERS[status] for status in vendor]
     assert len(set(words)) == len(vendor)
 

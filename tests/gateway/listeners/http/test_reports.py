@@ -42,7 +42,9 @@ def test_which_period(site):
     assert received(site, SHOP, "?since=2025-01-01T00:00:00Z") == 3
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "since=2026-01-01", "since=2026-01-01T00:00:00", "sinc=1", "until="])
+@pytest.mark.parametrize(
+    "query", ["since=yesterday", "since=2026-01-01", "since=2026-01-01T00:00:00", "sinc=1", "until="]
+)
 def test_periods_that_are_none(site, query):
     assert site.http("GET", f"/v1/reports?{query}", SHOP).sort == "invalid"
 

@@ -66,7 +66,11 @@ def test_queries_become_values(shape, text, value):
 
 
 ANY = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 1200) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 1200)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
@@ -77,6 +81,9 @@ ANY = st.recursive(
 def test_a_whole_implementation_judges_the_same(shape, data):
     keys = list(shape["properties"])
     value = data.draw(st.dictionaries(st.sampled_from(keys), ANY, max_size=4) | ANY)
-    without_formats = {**shape, "properties": {k: v for k, v in shape["properties"].items() if "format" not in v}}
+    without_formats = {
+        **shape,
+        "properties": {k: v for k, v in shape["properties"].items() if "format" not in v},
+    }
     said = not faults(without_formats, value)
     assert said is jsonschema.Draft202012Validator(without_formats).is_valid(value)
