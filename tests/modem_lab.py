@@ -15,8 +15,8 @@ from collections import Counter
 from drivers import modem as driver
 from drivers.bearer import NotStored, Segment
 from drivers.modem.sim_behaviour import ModemBehaviour
-from drivers.modem.sim_modem import SimulatedModem
 from drivers.modem.sim_memory import MemoryModem
+from drivers.modem.sim_modem import SimulatedModem
 from drivers.terms import Quota
 
 __all__ = ["FREE", "Gateway", "Lab", "MemoryState", "VirtualLoop", "segment", "virtually"]

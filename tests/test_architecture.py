@@ -24,8 +24,34 @@ YARDSTICKS = {"bench/limit.py"}  # kept as it was measured
 CODEC, SIMULATOR = "tests/drivers/smpp/test_codec.py", "tests/drivers/smpp/test_simulator.py"
 STORIES, VERBS = "tests/gateway/control/test_stories.py", "tests/gateway/cli/test_operator_verbs.py"
 LOAD, RULEBOOK = "tests/gateway/config/test_load.py", "tests/gateway/rules/test_rulebook.py"
+SIM_MESSAGES = "tests/drivers/modem/test_sim_messages.py"
+MODEM, START = "tests/drivers/modem/test_modem.py", "tests/drivers/modem/test_start.py"
 COVERED_BY = {
     "drivers/bearer.py": "tests/contracts/test_bearer.py",
+    "drivers/modem/books.py": MODEM,
+    "drivers/modem/commands.py": START,
+    "drivers/modem/facts.py": START,
+    "drivers/modem/line.py": MODEM,
+    "drivers/modem/network.py": START,
+    "drivers/modem/receiver.py": MODEM,
+    "drivers/modem/recovery.py": "tests/drivers/modem/test_modem_faults.py",
+    "drivers/modem/script.py": START,
+    "drivers/modem/sender.py": MODEM,
+    "drivers/modem/service.py": MODEM,
+    "drivers/modem/shown.py": MODEM,
+    "drivers/modem/storage.py": START,
+    "drivers/modem/sim_behaviour.py": "tests/drivers/modem/test_sim_modem.py",
+    "drivers/modem/sim_card.py": "tests/drivers/modem/test_sim_modem.py",
+    "drivers/modem/sim_dialogue.py": "tests/drivers/modem/test_sim_modem.py",
+    "drivers/modem/sim_general.py": "tests/drivers/modem/test_sim_modem.py",
+    "drivers/modem/sim_incoming.py": SIM_MESSAGES,
+    "drivers/modem/sim_memory.py": "tests/drivers/modem/test_simulator.py",
+    "drivers/modem/sim_network.py": SIM_MESSAGES,
+    "drivers/modem/sim_shell.py": "tests/drivers/modem/test_simulator.py",
+    "drivers/modem/sim_state.py": "tests/drivers/modem/test_sim_modem.py",
+    "drivers/modem/sim_storage.py": SIM_MESSAGES,
+    "drivers/modem/sim_terminal.py": "tests/drivers/modem/test_sim_modem.py",
+    "drivers/modem/sim_text.py": SIM_MESSAGES,
     "drivers/smpp/bodies.py": CODEC,
     "drivers/smpp/constants.py": "tests/drivers/smpp/test_pdu.py",
     "drivers/smpp/behaviour.py": "tests/drivers/smpp/test_carrier_faults.py",
@@ -37,6 +63,8 @@ COVERED_BY = {
     "gateway/__main__.py": "tests/gateway/cli/test_daemon.py",
     "gateway/cli/application.py": "tests/gateway/cli/test_send.py",
     "gateway/cli/config_file.py": "tests/gateway/cli/test_setup.py",
+    "gateway/cli/demo_stage.py": "tests/gateway/cli/test_demo.py",
+    "gateway/cli/csv_lists.py": "tests/gateway/cli/test_optouts.py",
     "gateway/cli/messages.py": VERBS,
     "gateway/cli/operate.py": VERBS,
     "gateway/cli/output.py": VERBS,
@@ -51,6 +79,7 @@ COVERED_BY = {
     "gateway/control/finding.py": STORIES,
     "gateway/control/live.py": STORIES,
     "gateway/control/parts.py": STORIES,
+    "gateway/control/person_view.py": "tests/gateway/control/test_privacy.py",
     "gateway/control/rates.py": STORIES,
     "gateway/control/roads.py": STORIES,
     "gateway/control/views.py": STORIES,
@@ -62,8 +91,10 @@ COVERED_BY = {
     "gateway/rules/rule.py": RULEBOOK,
     "gateway/rules/wording.py": "tests/gateway/rules/test_hours.py",
     "gateway/stores/names.py": "tests/gateway/stores/test_sqlite.py",
+    "gateway/stores/person.py": "tests/gateway/control/test_privacy.py",
     "gateway/stores/rows.py": "tests/gateway/stores/test_sqlite.py",
     "gateway/stores/store.py": "tests/gateway/stores/test_writer.py",
+    "gateway/watchers/watcher.py": "tests/gateway/test_watch.py",
 }
 
 NOT_OURS = {"node_modules", "__pycache__", "build", "dist", "var", "vectors"}

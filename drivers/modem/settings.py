@@ -15,7 +15,9 @@ __all__ = ["Settings", "Terms"]
 class Settings:
     """Where the modem is. port: a device, a pty, "socket://host:port", or "auto" (found by its IMEI).
 
-    pin: usually read from pin_file; "" leaves a locked SIM locked.
+    pin: usually read from pin_file; "" leaves a locked SIM locked. service_centre: for a SIM that has none.
+    number: the SIM's own, where the SIM does not tell it: replies arrive under it. balance: the operator's
+    USSD code for it, asked once a day; "" for never.
     """
 
     port: Annotated[str, NotEmpty()]
@@ -23,6 +25,9 @@ class Settings:
     baud: Annotated[int, Between(300, 4_000_000)] = 115_200
     pin: Annotated[Secret, Matches(r"([0-9]{4,8})?", "4 to 8 digits")] = field(default="", repr=False)
     pin_file: SecretFile | None = None
+    service_centre: Annotated[str, Matches(r"(\+[0-9]{7,15})?", "a number such as +33609001390")] = ""
+    number: Annotated[str, Matches(r"(\+[0-9]{7,15})?", "a number such as +33700000001")] = ""
+    balance: Annotated[str, Matches(r"([*#0-9]{2,20})?", "a code such as *123#")] = ""
 
     def faults(self) -> list[tuple[str, str]]:
         """What no single key can tell, as (key, reason)."""

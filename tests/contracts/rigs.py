@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from loopback_smsc import Smsc, mo_body
+from modem_rig import ModemRig
 from simulated_rig import SimulatedRig
 
 from drivers import smpp
@@ -89,6 +90,7 @@ class SmppRig:
 
 RIGS = {
     "simulated": SimulatedRig,
+    "modem": ModemRig,
     "smpp": SmppRig,
     "smpp-two-binds": lambda: SmppRig(binds=2),
     "smpp-transmitter-receiver": lambda: SmppRig(bind="transmitter+receiver"),

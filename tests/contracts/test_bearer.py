@@ -169,8 +169,9 @@ def test_submit_lowers_credit_by_what_it_takes(rig, run):
         async with running(rig) as (bearer, _, __):
             rig.answer("silence")
             before = bearer.credit()
-            bearer.submit(segments(3))
-            assert bearer.credit() == before - 3
+            count = min(3, before)
+            bearer.submit(segments(count))
+            assert bearer.credit() == before - count
 
     run(main())
 

@@ -6,22 +6,24 @@ from types import SimpleNamespace
 import pytest
 
 import drivers
-from drivers.smpp.settings import Settings
+from drivers.modem import settings as modem
+from drivers.smpp import settings as smpp
 from gateway.config import Config, ConfigError, load_config
 
 SMALL = (Path(__file__).parents[2] / "vectors" / "small-gateway.toml").read_text("utf-8")
 
 
 @pytest.fixture(autouse=True)
-def only_smpp(monkeypatch):
-    """The configuration's own view of drivers: smpp is there, nothing else is."""
+def only_settings(monkeypatch):
+    """The configuration's own view of drivers: their settings, of which nothing is opened."""
+    there = {"smpp": smpp.Settings, "modem": modem.Settings}
 
     def load(name):
-        if name != "smpp":
+        if name not in there:
             raise LookupError(
                 f"no driver {name!r}: use one of {', '.join(drivers.BUILT_IN)}, or a dotted module"
             )
-        return SimpleNamespace(Settings=Settings)
+        return SimpleNamespace(Settings=there[name])
 
     monkeypatch.setattr(drivers, "load", load)
 

@@ -50,7 +50,7 @@ def test_a_slow_bearer_reserves_nothing(written):
         ("port = 2776", "prt = 2776", "12: bearers.orange.link.prt: unknown key; did you mean 'port'?"),
         ('"secret"\n', '"secret789"\n', "14: bearers.orange.link.password: must be 1 to 8 printable ASCII"),
         ('"secret08"', '"secret089"', "2: accounts.shop.password: must be 1 to 8 printable ASCII"),
-        ('"smpp"', '"modem"', "8: bearers.orange.driver: driver modem is not part of this version"),
+        ('"smpp"', '"rcs"', "8: bearers.orange.driver: no driver 'rcs': use one of"),
         ('"smpp"', '"rcs"', "8: bearers.orange.driver: no driver 'rcs'"),
         ('["orange"]', '["orage"]', '17: routes.default.bearers: must name bearers (orange), is "orage"'),
         ('["orange"]', "[]", "17: routes.default.bearers: must be a list of bearers"),
@@ -190,7 +190,7 @@ def test_a_carriers_password_file_fills_its_password(written):
     assert config.bearers["orange"].link.password == "s3cret"
 
 
-def test_a_bearer_switched_off_needs_no_driver_but_its_shape_is_judged(written):
+def test_a_bearer_switched_off_is_not_opened_but_its_shape_is_judged(written):
     modem = '[bearers.sim1]\nenabled = false\ndriver = "modem"\nrate = 0.2\n[bearers.sim1.link]\n'
     config = written.load(SMALL + modem + 'port = "/dev/ttyUSB2"\n')
     assert list(config.bearers) == ["orange"]

@@ -1,0 +1,46 @@
+"""What operators see of a modem: the fields of its Status."""
+
+from __future__ import annotations
+
+from drivers.modem.facts import Facts
+from drivers.modem.quotas import UNLIMITED, SimQuota
+from drivers.sms.address import mask
+
+__all__ = ["Fields", "about_modem", "about_quota"]
+
+Fields = dict[str, str | int | float | bool]
+
+
+def about_modem(facts: Facts) -> Fields:
+    """Modem, SIM and network. The SIM's own number is a person's number, so it is masked; IMEI and ICCID say
+    which thing to take in hand.
+    """
+    fields: Fields = {
+        "model": " ".join(word for word in (facts.manufacturer, facts.model) if word),
+        "imei": facts.imei,
+        "iccid": facts.iccid,
+        "number": mask(facts.number),
+        "network": facts.cell.words,
+        "operator": facts.operator or facts.code,
+        "roaming": facts.cell.roaming,
+        "service_centre": bool(facts.service_centre),
+        "receipts": "yes" if facts.reports else "unsupported",
+        "routing": facts.routing or "polling",
+    }
+    if facts.dbm is not None:
+        fields["signal_dbm"] = facts.dbm
+    for name, memory in facts.memories.items():
+        if memory.total:
+            fields[f"storage_{name}"] = f"{memory.used}/{memory.total}"
+    return fields
+
+
+def about_quota(quota: SimQuota, wall: float) -> Fields:
+    """What the SIM may still send now, and when more; nothing where no limit is set."""
+    free = quota.free(wall)
+    if free == UNLIMITED:
+        return {}
+    fields: Fields = {"quota_left": free}
+    if not free:
+        fields["quota_frees_at"] = round(quota.free_at(wall))
+    return fields
