@@ -168,7 +168,7 @@ class Accounts:
         self._key = rnd(32)
         # Unknown names are checked against it, so that time doesn't tell them from known ones.
         self._decoy = secrets.hash_password(rnd(8), rnd)
-        self._thread = ThreadPoolExecutor(1, "scrypt")
+        self._hasher = ThreadPoolExecutor(1, "scrypt")
         self.apply(settings)
 
     def __iter__(self) -> Iterator[Account]:
@@ -194,7 +194,7 @@ class Accounts:
         self._any_hash = any(account.secret_hash for account in self._by_name.values())
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._hasher.shutdown(wait=False, cancel_futures=True)
 
     # ── coming in ───────────────────────────────────────────────────────────────────────────────────────
     def check_quick(
@@ -228,7 +228,7 @@ class Accounts:
             return quick
         hashed = self._hash_of(system_id)
         loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._thread, secrets.verify, password, hashed)
+        right = await loop.run_in_executor(self._hasher, secrets.verify, password, hashed)
         return self._conclude(system_id, password, hashed, right, address, clock())
 
     def authenticate(self, system_id: str, password: bytes, address: str, now: float) -> Account | Refusal:

@@ -1,6 +1,6 @@
 """What an application is answered: command_status numbers that are ours to give, and their words.
 
-The numbers are SMPP's (3.4 §5.1.3) and our vendor range 0x0401 to 0x0408; HTTP and MQTT say the same words.
+The numbers are SMPP's (3.4 §5.1.3) and our vendor range 0x0401 to 0x0409; HTTP and MQTT say the same words.
 Kept apart from the protocol, since intake and rules know no SMPP.
 """
 
@@ -31,6 +31,7 @@ MENTION_MISSING = 0x0405
 NO_CONSENT = 0x0406
 NO_ROUTE = 0x0407
 REFERENCE_REUSED = 0x0408
+SUPPRESSED = 0x0409
 
 
 class Answer:
@@ -55,7 +56,7 @@ def own_error(status: int) -> str:
     return f"{status:04x}"
 
 
-_OWN_ERRORS = frozenset(own_error(status) for status in range(OPTED_OUT, REFERENCE_REUSED + 1))
+_OWN_ERRORS = frozenset(own_error(status) for status in range(OPTED_OUT, SUPPRESSED + 1))
 
 
 def never_left(state: State, error: str, sent_at: int) -> bool:

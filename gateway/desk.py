@@ -6,7 +6,10 @@ the queue's memory (then that object is changed) or only in the store (then a co
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
+
+import structlog
 
 from gateway.answers import OPTED_OUT, own_error
 from gateway.ledger import Ledger
@@ -17,6 +20,9 @@ from gateway.stores.store import StoreError
 
 __all__ = ["Desk"]
 
+log = structlog.get_logger("gateway.desk")
+
+SLICE = 500
 _REPLACED = ("payload", "data_coding", "parts", "registered", "expires", "due")
 
 
@@ -30,6 +36,8 @@ class Desk:
         self._aside = aside
         self._store = ledger.store
         self._queue = queue
+        self._hasty: dict[int, None] = {}
+        self._hastening: asyncio.Task[None] | None = None
 
     async def waiting(self, ids: Sequence[int]) -> dict[int, Message]:
         """The objects to change: those that stand in memory, else as they are stored.
@@ -78,6 +86,32 @@ class Desk:
         """What waits for a later try, tried now."""
         waiting = [m for m in messages if m.state is State.SCHEDULED]
         return await self._move(waiting, Cause.RETRY_NOW, "retried by an operator", requeue=True)
+
+    def hasten(self, ids: Sequence[int]) -> None:
+        """What these waited for has come. One task for all: whoever asks meanwhile joins the one that runs."""
+        self._hasty.update(dict.fromkeys(ids))
+        if self._hasty and (self._hastening is None or self._hastening.done()):
+            self._hastening = asyncio.ensure_future(self._hasten_all())
+
+    async def _hasten_all(self) -> None:
+        while self._hasty:
+            ids = list(self._hasty)[:SLICE]
+            for message_id in ids:
+                del self._hasty[message_id]
+            try:
+                found = await self.waiting(ids)
+                later = [m for m in found.values() if m.state is State.SCHEDULED]
+                await self._move(later, Cause.RETRY_NOW, "what it waited for has come", requeue=True)
+            except StoreError as error:
+                log.warning(
+                    "desk.not_hastened", messages=len(ids), reason=f"{error}: they leave when they are due"
+                )
+
+    async def close(self) -> None:
+        """What is not hastened now leaves when it is due."""
+        if self._hastening is not None and not self._hastening.done():
+            self._hastening.cancel()
+            await asyncio.gather(self._hastening, return_exceptions=True)
 
     async def replace(self, message: Message, fresh: Message) -> None:
         """Give a waiting message the text, times and registered_delivery of `fresh` (replace_sm).

@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from gateway import answers
 from gateway.accounts import Account
 from gateway.answers import Answer
 from gateway.dispatch import Dispatcher
+from gateway.events import JudgedMarketing
 from gateway.ledger import Ledger
 from gateway.lifecycle import Cause, State
 from gateway.model import Message
@@ -26,6 +29,10 @@ from gateway.throttle import SlidingSecond
 
 __all__ = ["Intake", "Submitted"]
 
+log = structlog.get_logger("gateway.intake")
+
+SAY_AGAIN_MS = 60_000
+"""A campaign that is sent under the wrong kind is told of once a minute and account, not once a batch."""
 _STATE_CAUSE = {Action.POSTPONE: Cause.POSTPONE, Action.HOLD: Cause.HOLD}
 
 
@@ -43,7 +50,10 @@ class Submitted:
 
 
 class Intake:
-    """See the module. closed: why nothing is taken now ("" when it is), for shutting down and full disks."""
+    """See the module. closed: why nothing is taken now ("" when it is), for shutting down and full disks.
+
+    go_on: hears of waiting messages (ids) that need wait no longer.
+    """
 
     def __init__(
         self,
@@ -63,6 +73,8 @@ class Intake:
         self.rules = rules
         self.max_waiting = max_waiting
         self.closed: Callable[[], tuple[int, str] | None] = lambda: None
+        self.go_on: Callable[[Sequence[int]], None] = lambda _: None
+        self._said: dict[str, int] = {}
 
     def submit(self, account: Account, messages: Sequence[Message], multi: bool = False) -> Submitted:
         """Take messages in state NEW, their ids still 0. The caller has checked what its protocol can tell.
@@ -75,6 +87,7 @@ class Intake:
             return Submitted([Answer(*refused) for _ in messages], None)
         # First of all: kinds decide the road, and texts what is the same again.
         spoilt = self.rules.prepare(messages, account)
+        judged = self.rules.judged
         ids = self._ledger.ids.take(len(messages), now_ms)
         known, twins = self._known(account, messages, now_ms)
         batch: list[Answer] = []
@@ -113,9 +126,25 @@ class Intake:
             taken.append(m)
             free -= m.parts
         self._spend(account, taken)
-        if taken:
-            return Submitted(batch, self._store(taken, batch, now_ms))
-        return Submitted(batch, self._as_durable_as_the_first(batch) if repeated else None)
+        return Submitted(batch, self._durable(taken, batch, judged, repeated, now_ms))
+
+    def _durable(
+        self,
+        taken: list[Message],
+        batch: list[Answer],
+        judged: Sequence[Message],
+        repeated: bool,
+        now_ms: int,
+    ) -> asyncio.Future[None] | None:
+        """When the answers may be given; None: at once."""
+        released = self.rules.released()
+        if not taken:
+            self.go_on(released)
+            return self._as_durable_as_the_first(batch) if repeated else None
+        done = self._store(taken, batch, now_ms)
+        if judged or released:
+            done.add_done_callback(lambda future: self._follow(future, judged, released, now_ms))
+        return done
 
     # ── may anything come in ─────────────────────────────────────────────────────────────────────────────
     def _shut(self) -> tuple[int, int, str] | None:
@@ -194,14 +223,15 @@ class Intake:
     def _store(self, taken: list[Message], batch: list[Answer], now_ms: int) -> asyncio.Future[None]:
         fresh = [m for m in taken if m.state is State.NEW]
         leaving = self._dispatcher.reserve(fresh) if fresh else []
-        for m in fresh:
-            if m.state is State.NEW:
-                m.due = now_ms
-                m.advance(Cause.ADMIT)
+        waiting = [m for m in fresh if m.state is State.NEW] if len(leaving) < len(fresh) else []
+        for m in waiting:
+            m.due = now_ms
+            m.advance(Cause.ADMIT)
         done = self._newest = self._ledger.store.admit(taken)
 
         def durable(future: asyncio.Future[None]) -> None:
             error = None if future.cancelled() else future.exception()
+            self._dispatcher.came(waiting)
             if future.cancelled() or error is not None:
                 self._undo(taken, leaving, batch, error)
                 return
@@ -214,6 +244,24 @@ class Intake:
 
         done.add_done_callback(durable)
         return done
+
+    def _follow(
+        self, done: asyncio.Future[None], judged: Sequence[Message], released: Sequence[int], now_ms: int
+    ) -> None:
+        """What else is true once a batch is durable."""
+        if done.cancelled() or done.exception() is not None:
+            return
+        if released:
+            self.go_on(released)
+        count = sum(1 for m in judged if m.state is not State.NEW)
+        if not count:
+            return
+        account = judged[0].account
+        self._ledger.bus.publish(JudgedMarketing(account, count, now_ms))
+        if now_ms - self._said.get(account, -SAY_AGAIN_MS) >= SAY_AGAIN_MS:
+            self._said[account] = now_ms
+            detail = "sent as transactional with a STOP mention: judged as marketing"
+            log.warning("content.is_marketing", account=account, messages=count, detail=detail)
 
     def _undo(
         self,

@@ -26,6 +26,7 @@ from drivers.bearer import (
 )
 from gateway.dispatch import Dispatcher
 from gateway.events import LinkMoved, StatusMoved
+from gateway.last_writers import LastWriters
 from gateway.ledger import Ledger
 from gateway.mo import MobileOriginated
 from gateway.outcomes import Outcome
@@ -53,12 +54,14 @@ class Links:
         receipts: Receipts,
         mo: MobileOriginated,
         draw: Callable[[], float],
+        writers: LastWriters,
     ) -> None:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._receipts = receipts
         self._mo = mo
         self._draw = draw
+        self._writers = writers
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.set_result(None)
@@ -133,6 +136,7 @@ class Links:
             road.last_accept = now = self._ledger.clock.now()
             road.answers.take(len(outcomes), now)
             accepted = road.accepted
+            self._writers.answered(road.name, road.bearer.from_own_number, outcomes)
             self._dispatcher.outcomes.answered(road, outcomes)
             if road.accepted - accepted < len(outcomes) or road.health.sick:
                 self._looked_at(road, road.look_at(outcomes, now))
@@ -142,7 +146,7 @@ class Links:
             if receipts:
                 waits.append(self._receipts.handle(road.name, receipts))
             if inbound:
-                waits.append(self._mo.handle(road.name, inbound))
+                waits.append(self._mo.handle(road.name, inbound, road.own_number))
         except NotStored as error:
             return self._failed(error)
         if not waits:

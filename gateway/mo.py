@@ -15,6 +15,7 @@ from drivers.bearer import Inbound, NotStored
 from drivers.sms.split import Joined, Joiner, Part
 from drivers.sms.udh import parse_udh
 from gateway.events import Replied
+from gateway.last_writers import LastWriters
 from gateway.ledger import Ledger
 from gateway.lifecycle import State
 from gateway.model import Mo, Note, NoteKind
@@ -46,10 +47,11 @@ class MobileOriginated:
     A text counts whatever brought it, also as a user's acknowledgement (esm_class, SMPP 3.4 §5.2.12).
     """
 
-    def __init__(self, ledger: Ledger, owner_of: OwnerOf) -> None:
+    def __init__(self, ledger: Ledger, owner_of: OwnerOf, writers: LastWriters) -> None:
         self._ledger = ledger
         self._store: Store = ledger.store
-        self._owner_of = owner_of
+        self._account_with = owner_of
+        self._writers = writers
         self._joiner = Joiner()
         self.unowned = 0
         self.hear: Hear = lambda _: Heard()
@@ -62,8 +64,11 @@ class MobileOriginated:
             if joined is not None:
                 _ = self._deposit([self._whole(joined, bearer)], list(joined.tokens))
 
-    def handle(self, bearer: str, inbound: Sequence[Inbound]) -> asyncio.Future[None]:
-        """Store a batch of parts and whole replies; done when durable. Raises NotStored."""
+    def handle(self, bearer: str, inbound: Sequence[Inbound], own: str = "") -> asyncio.Future[None]:
+        """Store a batch of parts and whole replies; done when durable. Raises NotStored.
+
+        own: what the bearer is written to under, for replies that do not say (a SIM does not know its number).
+        """
         if self._store.sick:
             raise NotStored(self._store.sick)
         now = self._ledger.clock.wall_ms()
@@ -72,9 +77,8 @@ class MobileOriginated:
         stored: list[StoredPart] = []
         for each in inbound:
             part_id = self._ledger.ids.take(1, now)[0]
-            part = Part.of(
-                each.source, each.destination, each.udh, each.data_coding, each.payload, (part_id, bearer)
-            )
+            to = each.destination or own
+            part = Part.of(each.source, to, each.udh, each.data_coding, each.payload, (part_id, bearer))
             joined = self._joiner.add(part, now / 1000)
             if joined is not None:
                 tokens = [token for token in joined.tokens if token != part.token]
@@ -86,7 +90,7 @@ class MobileOriginated:
                         part_id,
                         bearer,
                         each.source,
-                        each.destination,
+                        to,
                         each.data_coding,
                         each.udh,
                         each.payload,
@@ -109,11 +113,16 @@ class MobileOriginated:
             bearer = token[1] if isinstance(token, tuple) else ""
             _ = self._deposit([self._whole(joined, bearer)], list(joined.tokens))
 
+    def forget(self, source: str) -> None:
+        """Its owner asked for erasure: parts of his that wait for others are dropped from memory."""
+        self._joiner.drop(source)
+
     def _keep(self, parts: Sequence[StoredPart]) -> asyncio.Future[None]:
         """A part may say STOP although the others never come."""
+        owner_of = self._owner_of
         heard = self.hear([
-            Mo(part_id, bearer, source, destination, coding, udh, payload, at, self._owner_of(destination), 0, False)
-            for part_id, bearer, source, destination, coding, udh, payload, at in parts
+            Mo(part_id, bearer, source, to, coding, udh, payload, at, owner_of(bearer, source, to), 0, False)
+            for part_id, bearer, source, to, coding, udh, payload, at in parts
         ])  # fmt: skip
         done = self._store.keep_parts(parts, heard.rows)
         done.add_done_callback(lambda future: None if _failed(future) else heard.durable())
@@ -122,13 +131,18 @@ class MobileOriginated:
     def _whole(self, joined: Joined, bearer: str) -> Mo:
         now = self._ledger.clock.wall_ms()
         data_coding, udh, payload = whole_of(joined)
-        account = self._owner_of(joined.destination)
+        account = self._owner_of(bearer, joined.source, joined.destination)
+        message = self._writers.message_of(account, joined.source) if account else 0
         self.unowned += not account
         mo_id = self._ledger.ids.take(1, now)[0]
         return Mo(
-            mo_id, bearer, joined.source, joined.destination, data_coding, udh, payload, now, account, 0,
+            mo_id, bearer, joined.source, joined.destination, data_coding, udh, payload, now, account, message,
             joined.complete,
         )  # fmt: skip
+
+    def _owner_of(self, bearer: str, source: str, destination: str) -> str:
+        """Of a number in somebody's `mo`, its account; of a SIM's own, whoever wrote to that handset last."""
+        return self._account_with(destination) or self._writers.account_of(bearer, source)
 
     def _deposit(self, mos: Sequence[Mo], tokens: Sequence[object]) -> asyncio.Future[None]:
         now = self._ledger.clock.wall_ms()

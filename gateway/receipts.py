@@ -288,8 +288,11 @@ class Receipts:
 
 
 def same_number(ours: str, theirs: str) -> bool:
-    """Whether two addresses can be the same handset: carriers drop prefixes and write national forms."""
-    if not theirs or ours == theirs:
+    """Whether two addresses can be the same handset: carriers drop prefixes and write national forms.
+
+    ours is "" where the number was erased: then the id alone must do.
+    """
+    if not theirs or not ours or ours == theirs:
         return True
     return len(theirs) >= 8 and ours[-8:] == theirs[-8:]
 

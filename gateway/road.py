@@ -78,7 +78,7 @@ class Road:
         self.reserves = bool(kept_for_higher(reserve, rate))
         self.taking = 0
         self.passed = 0
-        self.unanswered: set[Segment] = set()
+        self.unanswered: dict[Segment, None] = {}  # in the order in which they left
         self.disabled = ""
         self.draining = False
         self.status: dict[str, dict[str, str | int | float | bool]] = {}
@@ -91,6 +91,14 @@ class Road:
     @property
     def open(self) -> bool:
         return self.health.up and not self.disabled and not self.draining
+
+    @property
+    def own_number(self) -> str:
+        """What handsets write to when they answer by this bearer: the number that it has shown, else its name."""
+        known = (str(fields.get("number", "")) for fields in self.status.values())
+        return next(
+            (n for n in known if n[:1] == "+" and n[1:].isdecimal()), self.name
+        )  # one that is not masked
 
     def room(self, now: float, kind: int = Kind.MARKETING) -> int:
         """How many more segments of this kind may be made INFLIGHT now; a reserve leaves higher kinds more."""

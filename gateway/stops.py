@@ -1,4 +1,4 @@
-"""What a reply does: STOP, START, CONTACT, doubt. And what operators do to the same list.
+"""What a reply does: STOP, START, CONTACT, keywords, doubt. And what operators do to the same list.
 
 An objection is in the list before its commit begins, so that no marketing slips out meanwhile, and durable in the
 commit of the reply, so that the carrier hears "taken" only when it is kept. Then the world is told: what waits for
@@ -10,45 +10,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import structlog
 
-from drivers.sms.alphabet import decode, fit
-from drivers.sms.split import segment_count
+from drivers.sms.alphabet import decode
 from drivers.sms.udh import concat_of
-from gateway import answers
 from gateway.accounts import Account
+from gateway.auto_replies import DAY_MS, MINUTE_MS, AutoReplies, is_number
 from gateway.config.policy import RulesSettings, StopSettings
 from gateway.desk import Desk
 from gateway.events import OptedOut
+from gateway.keywords import CONTACT, HELP, Keywords
+from gateway.last_writers import LastWriters
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING
 from gateway.mo import Heard
-from gateway.model import Kind, Message, Mo
+from gateway.model import Message, Mo
 from gateway.road import Road
 from gateway.rules.country import Replies
 from gateway.rules.country_file import Law
 from gateway.rules.optouts import OptOuts
 from gateway.rules.stopwords import Match, Meaning
 from gateway.stores.optout_table import Act, OptOutTable
-
-if TYPE_CHECKING:
-    from gateway.intake import Submitted
+from gateway.stores.reply_table import Reply
 
 __all__ = ["Entry", "Stops"]
 
 log = structlog.get_logger("gateway.stops")
 
-DAY_MS = 86_400_000
-CONTACT_MS = 60_000
-"""Between two answers to CONTACT, so that two machines don't write to each other for ever."""
-PATIENCE_MS = 600_000
-"""How long an answer to a STOP that could not be submitted (rate, room) is tried again, each second."""
 SLICE = 500
-_MOST_RECENT = 100_000
+_NO_MATCH = Match(Meaning.NONE)
 
-Submit = Callable[[Account, Sequence[Message]], "Submitted"]
 Entry = tuple[str, str, int, str]
 """(scope, canonical number, Unix ms, evidence) of what an operator adds or removes."""
 
@@ -62,33 +54,34 @@ class _Told:
         self.acts: list[Act] = []
         self.events: list[OptedOut] = []
         self.numbers: list[str] = []
-        self.replies: list[tuple[Account, Message]] = []
+        self.replies: list[Reply] = []
 
 
 class Stops:
-    """See the module. law: whose words count; None reads no reply. roads: what is being handed to bearers."""
+    """See the module. roads: what is being handed to bearers. Without the rule "stop" only keywords are read."""
 
     def __init__(
         self, ledger: Ledger, desk: Desk, optouts: OptOuts, table: OptOutTable,
-        account_of: Callable[[str], Account | None], roads: Mapping[str, Road], submit: Submit,
+        account_of: Callable[[str], Account | None], roads: Mapping[str, Road], replies: AutoReplies,
+        writers: LastWriters,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._desk = desk
         self._table = table
         self._account_of = account_of
         self._roads = roads
-        self._submit = submit
+        self._replies = replies
+        self._writers = writers
+        self._keywords: dict[str, Keywords] = {}
         self._law: Law | None = None
         self._settings = StopSettings()
-        self._recent: dict[tuple[str, str, int], int] = {}
-        self._unsent: list[tuple[int, Account, Message]] = []
         self._numbers: dict[str, None] = {}
         self._ending: asyncio.Task[None] | None = None
         self.optouts = optouts
         self.table = table
 
     def apply(self, settings: RulesSettings, law: Law | None) -> None:
-        """New settings and words; the lists stay. Without the rule "stop" no reply is read."""
+        """New settings and words; the lists stay."""
         self._settings = settings.stop
         self._law = law if "stop" in settings.order else None
         self.optouts.mention = law.vocabulary.mention if law is not None else lambda _: ""
@@ -98,6 +91,11 @@ class Stops:
         for scope, digests in self._table.active():
             self.optouts.fill(scope, digests)
         self.optouts.reviews.update(self._table.reviews(self._ledger.clock.wall_ms()))
+        self._replies.load()
+
+    def turn(self) -> None:
+        """Each second: answers that found no room are tried again."""
+        self._replies.turn()
 
     # ── replies ──────────────────────────────────────────────────────────────────────────────────────────
     def hear(self, mos: Sequence[Mo]) -> Heard:
@@ -105,24 +103,29 @@ class Stops:
 
         START too is in force at once: put off to its commit, it could undo a STOP that came in between.
         """
-        law = self._law
-        if law is None or not mos:
-            return Heard()
         told = _Told()
+        law = self._law
         for mo in mos:
             text = decode(mo.payload, mo.data_coding, udh=mo.udh)
-            match = law.vocabulary.match(text)
-            if not _counts(match, mo):
-                continue
-            if match.meaning is Meaning.STOP:
-                self._stop(mo, text, match, law, told)
-            elif match.meaning is Meaning.START:
-                self._start(mo, text, match, law, told)
-            elif match.meaning is Meaning.CONTACT:
-                self._contact(mo, law, told)
-            elif match.meaning is Meaning.REVIEW:
-                self._review(mo, text, match, told)
-        return Heard(self._table.batches(told.acts), lambda: self._durable(told))
+            match = law.vocabulary.match(text) if law is not None else _NO_MATCH
+            if law is not None and _counts(match, mo):
+                self._acted(mo, text, match, law, told)
+            elif match.meaning in (Meaning.NONE, Meaning.HELP):
+                self._keyword(mo, text, match, told)
+        if not told.acts and not told.replies:
+            return Heard()
+        rows = (*self._table.batches(told.acts), *self._replies.batches(told.replies))
+        return Heard(rows, lambda: self._durable(told))
+
+    def _acted(self, mo: Mo, text: str, match: Match, law: Law, told: _Told) -> None:
+        if match.meaning is Meaning.STOP:
+            self._stop(mo, text, match, law, told)
+        elif match.meaning is Meaning.START:
+            self._start(mo, text, match, law, told)
+        elif match.meaning is Meaning.CONTACT:
+            self._contact(mo, told)
+        else:
+            self._review(mo, text, match, told)
 
     def _stop(self, mo: Mo, text: str, match: Match, law: Law, told: _Told) -> None:
         scopes, name = self._scopes(mo)
@@ -140,7 +143,7 @@ class Stops:
             told.numbers.append(mo.source)
             told.events.append(_event("stop", mo, fresh, name, match))
         if confirms and account is not None:
-            self._remember("stop", scopes[0], digest, now)
+            self._replies.given("stop", scopes[0], digest)
             self._answer(account, mo, _words(law).stop, told)
 
     def _start(self, mo: Mo, text: str, match: Match, law: Law, told: _Told) -> None:
@@ -155,17 +158,44 @@ class Stops:
         told.acts += [_act("start", scope, mo, text, match, digest) for scope in gone]
         told.events.append(_event("start", mo, gone, name, match))
         account = self._account_of(name)
-        if self._settings.confirm and account is not None and self._may("start", scopes[0], digest, DAY_MS):
+        if (
+            self._settings.confirm
+            and account is not None
+            and self._replies.may("start", scopes[0], digest, DAY_MS)
+        ):
             self._answer(account, mo, _words(law).start, told)
 
-    def _contact(self, mo: Mo, law: Law, told: _Told) -> None:
+    def _contact(self, mo: Mo, told: _Told) -> None:
         """Who writes from this number: the account's own words for CONTACT, else its brand."""
         scopes, name = self._scopes(mo)
         account = self._account_of(name)
-        if account is None or not self._may("contact", scopes[0], self.optouts.digest(mo.source), CONTACT_MS):
+        digest = self.optouts.digest(mo.source)
+        if account is not None and self._replies.may("contact", scopes[0], digest, MINUTE_MS):
+            self._answer(account, mo, self._identity(account), told)
+
+    def _identity(self, account: Account) -> str:
+        own = self._keywords_of(account).named(CONTACT)[1]
+        return own or (_words(self._law).contact if self._law is not None else account.brand or account.name)
+
+    def _keyword(self, mo: Mo, text: str, match: Match, told: _Told) -> None:
+        """The account's own answer to the first words of a whole reply; a word for help always has one."""
+        account = self._account_of(mo.account)
+        if account is None or not mo.complete or concat_of(mo.udh) is not None:
             return
-        own = next((text for word, text in account.keywords.items() if word.casefold() == "contact"), "")
-        self._answer(account, mo, own or _words(law).contact, told)
+        keywords = self._keywords_of(account)
+        word, template = keywords.find(text)
+        if not word and match.meaning is Meaning.HELP:
+            word, template = keywords.named(*HELP)
+            word, template = word or HELP[0], template or self._identity(account)
+        digest = self.optouts.digest(mo.source)
+        if word and self._replies.may(f"keyword {word}", account.name, digest, MINUTE_MS):
+            self._answer(account, mo, template, told)
+
+    def _keywords_of(self, account: Account) -> Keywords:
+        known = self._keywords.get(account.name)
+        if known is None or known.table is not account.keywords:  # a reload has brought new ones
+            known = self._keywords[account.name] = Keywords(account.keywords)
+        return known
 
     def _review(self, mo: Mo, text: str, match: Match, told: _Told) -> None:
         if not self._settings.review_days:
@@ -173,66 +203,32 @@ class Stops:
         scopes, name = self._scopes(mo)
         digest = self.optouts.digest(mo.source)
         until = self._ledger.clock.wall_ms() + self._settings.review_days * DAY_MS
-        self.optouts.reviews[digest] = until
+        self.optouts.review(digest, until)
         told.acts.append(_act("review", scopes[0], mo, text, match, digest, until=until))
         told.events.append(_event("review", mo, scopes[:1], name, match))
 
     def _scopes(self, mo: Mo) -> tuple[list[str], str]:
-        """What a reply to this number objects to, and the account that it is meant for."""
+        """What a reply to this number objects to, and the account that it is meant for.
+
+        One to a SIM whose number nobody knows, to which no account is known to have written, objects to all.
+        """
         if mo.destination.isdecimal() and 3 <= len(mo.destination) <= 8:
             return [f"short_code:{mo.destination}"], mo.account
-        name = self._table.last_writer(mo.source) or mo.account
-        scopes = [f"sender:{mo.destination}"]
-        return ([*scopes, f"account:{name}"] if name else scopes), name
+        name = (
+            self._writers.account_of(mo.bearer, mo.source) or self._table.last_writer(mo.source) or mo.account
+        )
+        scopes = [f"sender:{mo.destination}"] if is_number(mo.destination) else []
+        scopes += [f"account:{name}"] if name else []
+        return scopes or ["global"], name
 
     # ── answers ──────────────────────────────────────────────────────────────────────────────────────────
     def _confirmed(self, scope: str, digest: int) -> int:
-        recent = self._recent.get(("stop", scope, digest), 0)
-        return recent or self._table.confirmed_at(scope, digest)
-
-    def _may(self, word: str, scope: str, digest: int, pause: int) -> bool:
-        """Whether this answer is due; if so, it counts as given."""
-        now = self._ledger.clock.wall_ms()
-        if now - self._recent.get((word, scope, digest), 0) < pause:
-            return False
-        self._remember(word, scope, digest, now)
-        return True
-
-    def _remember(self, word: str, scope: str, digest: int, now: int) -> None:
-        if len(self._recent) >= _MOST_RECENT:
-            self._recent = {key: at for key, at in self._recent.items() if now - at < DAY_MS}
-        self._recent[word, scope, digest] = now
+        return self._replies.last("stop", scope, digest) or self._table.confirmed_at(scope, digest)
 
     def _answer(self, account: Account, mo: Mo, template: str, told: _Told) -> None:
-        """One transactional message from the number that was written to, if that is the account's to send from."""
-        if not mo.source.startswith("+"):
-            return  # a short code or a name is a machine: two would answer each other
-        text = template.replace("{brand}", account.brand or account.name).replace("{number}", mo.destination)
-        own = [mo.destination, account.stop_number, account.default_sender]
-        source = next((number for number in own if number and account.may_send_from(number)), mo.destination)
-        coding, payload = fit(text)
-        expires = self._ledger.clock.wall_ms() + int(account.validity[Kind.TRANSACTIONAL] * 1000)
-        m = Message(
-            0, account.name, Kind.TRANSACTIONAL, 0, source, mo.source, coding, b"", payload,
-            segment_count(payload, coding), 0, expires,
-        )  # fmt: skip
-        told.replies.append((account, m))
-
-    def turn(self) -> None:
-        """Each second: answers that found no room are tried again."""
-        unsent, self._unsent = self._unsent, []
-        for until, account, message in unsent:
-            self._send(account, message, until)
-
-    def _send(self, account: Account, message: Message, until: int) -> None:
-        (answer,) = self._submit(account, [message]).answers
-        if answer.status == answers.OK:
-            return
-        busy = answer.status in (answers.THROTTLED, answers.QUEUE_FULL, answers.SYSTEM_ERROR)
-        if busy and self._ledger.clock.wall_ms() < until:
-            self._unsent.append((until, account, message))
-        else:
-            log.warning("stop.unanswered", account=account.name, to=message.destination, reason=answer.text)
+        reply = self._replies.answer(account, mo, template)
+        if reply is not None:
+            told.replies.append(reply)
 
     # ── what follows ─────────────────────────────────────────────────────────────────────────────────────
     def _durable(self, told: _Told) -> None:
@@ -240,9 +236,7 @@ class Stops:
             scopes = ", ".join(event.scopes)
             log.info("optout", act=event.act, scopes=scopes, account=event.account, evidence=event.evidence)
             self._ledger.bus.publish(event)
-        until = self._ledger.clock.wall_ms() + PATIENCE_MS
-        for account, message in told.replies:
-            self._send(account, message, until)
+        self._replies.send(told.replies)
         self._end_waiting(told.numbers)
 
     def _end_waiting(self, numbers: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ from gateway.desk import Desk
 from gateway.dispatch import Dispatcher
 from gateway.doubts import Doubts
 from gateway.intake import Intake
+from gateway.last_writers import LastWriters
 from gateway.ledger import Ledger
 from gateway.lifecycle import State
 from gateway.links import Links
@@ -48,9 +49,11 @@ from gateway.references import References
 from gateway.road import Road
 from gateway.routing import Route, Router
 from gateway.rules import Rulebook
+from gateway.rules.optouts import OptOuts
 from gateway.stores.housekeeping import Housekeeping
 from gateway.stores.reference_table import ReferenceTable
 from gateway.stores.sqlite import SqliteStore, open_sqlite
+from gateway.stores.writer_table import WriterTable
 from gateway.sweeper import Keep, Sweeper
 from gateway.throttle import Backoff
 
@@ -223,7 +226,8 @@ class Core:
         self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self.rules.recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted
-        self.mo = MobileOriginated(self.ledger, self.owner_of)
+        self.writers = LastWriters(WriterTable(self.store), OptOuts(bytes(32)).digest)
+        self.mo = MobileOriginated(self.ledger, self.owner_of, self.writers)
         self.references = References(ReferenceTable(self.store))
         self.intake = Intake(
             self.ledger,
@@ -234,7 +238,7 @@ class Core:
             options.get("max_waiting", 1000),
         )
         self.desk = Desk(self.ledger, self.queue)
-        self.links = Links(self.ledger, self.dispatcher, self.receipts, self.mo, lambda: 0.5)
+        self.links = Links(self.ledger, self.dispatcher, self.receipts, self.mo, lambda: 0.5, self.writers)
         self.house = Housekeeping(self.store)
         keep = options.get("keep") or Keep(7 * DAY, 0, 365 * DAY, 7 * DAY)
         self.sweeper = Sweeper(
@@ -261,6 +265,7 @@ class Core:
         self.queue.load(self.clock.wall_ms())
         self.outbox.load()
         self.references.load()
+        self.writers.load()
         self.mo.load()
         doubtful = self.store.in_doubt()
         if doubtful:
@@ -336,6 +341,7 @@ class Core:
         for task in self.links._tasks.values():
             task.cancel()
         await asyncio.gather(*self.links._tasks.values(), return_exceptions=True)
+        await self.desk.close()
         await self.store.close()
 
 

@@ -136,6 +136,7 @@ class CommandStatus(IntEnum):
     NO_CONSENT = 0x406
     NO_ROUTE = 0x407
     REFERENCE_REUSED = 0x408
+    SUPPRESSED = 0x409
 
 
 class Tag(IntEnum):

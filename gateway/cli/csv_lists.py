@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,9 @@ __all__ = ["CsvFile", "Row", "export_list", "moment", "number", "too_long"]
 _SLICE_OCTETS = 40_000
 _SLICE_ROWS = 800
 _TELL = 2_000
+_KEYS = 2_000
+_CHUNK = 100_000
+"""Lines that are put in order together: some 50 MB."""
 
 Row = list[Any]
 """An entry as the daemon's `….import` takes it."""
@@ -69,14 +73,16 @@ def too_long(name: str, said: str, most: int) -> str:
 class CsvFile:
     """A file to import. verb: the daemon's, like "optouts.import". fields: its columns where no heading names them.
 
-    Columns come in any order when the first line names them, `number` among them.
+    Columns come in any order when the first line names them, `number` among them. order: the verb that tells where
+    the store keeps a number, for long lists: in that order they are written in a fifth of the time.
     """
 
-    def __init__(self, path: Path, verb: str, fields: Sequence[str], entry: Entry) -> None:
+    def __init__(self, path: Path, verb: str, fields: Sequence[str], entry: Entry, order: str = "") -> None:
         self._path = path
         self._verb = verb
         self._fields = fields
         self._entry = entry
+        self._order = order
 
     def apply(self, daemon: Daemon, rejects: Path | None, partial: bool) -> dict[str, Any]:
         """What became of it: lines, rejected, rejects, added, known. Raises ControlError."""
@@ -134,7 +140,7 @@ class CsvFile:
         name = self._path.name
         daemon.ask(self._verb, file=name, begin=f"{good} lines")
         with click.progressbar(length=good, label="importing", file=sys.stderr) as bar:
-            for entries in self._slices():
+            for entries in self._slices(self._ordered(daemon)):
                 answer = daemon.ask(self._verb, file=name, entries=entries)
                 told["added"] += answer["added"]
                 told["known"] += answer["known"]
@@ -142,13 +148,25 @@ class CsvFile:
         end = f"{told['added']} added, {told['known']} known, {told['rejected']} refused"
         daemon.ask(self._verb, file=name, end=end)
 
-    def _slices(self) -> Iterator[list[Row]]:
-        """The good lines, as many at once as a request may hold."""
+    def _ordered(self, daemon: Daemon) -> Iterator[Row]:
+        """The good lines; where the store says where it keeps them, so many at a time in its order."""
+        good = (row for _, row, fault, _ in self._lines() if not fault)
+        if not self._order:
+            yield from good
+            return
+        while chunk := list(islice(good, _CHUNK)):
+            keys: list[int] = []
+            for start in range(0, len(chunk), _KEYS):
+                numbers = [row[0] for row in chunk[start : start + _KEYS]]
+                keys += daemon.ask(self._order, numbers=numbers)["keys"]
+            for index in sorted(range(len(chunk)), key=keys.__getitem__):
+                yield chunk[index]
+
+    def _slices(self, rows: Iterator[Row]) -> Iterator[list[Row]]:
+        """As many at once as a request may hold."""
         entries: list[Row] = []
         octets = 0
-        for _, row, fault, _ in self._lines():
-            if fault:
-                continue
+        for row in rows:
             size = len(json.dumps(row)) + 2
             if entries and (octets + size > _SLICE_OCTETS or len(entries) == _SLICE_ROWS):
                 yield entries

@@ -130,6 +130,14 @@ def _imported(row: object, now: int) -> Entry:
     return scope, number, at or now, evidence
 
 
+async def order(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
+    """Where the store keeps these numbers, to be imported in that order: what is written together lies together."""
+    numbers = args.get("numbers") or []
+    if not isinstance(numbers, list) or not all(isinstance(number, str) for number in numbers):
+        raise Refusal("numbers must be a list of texts", 2)
+    return {"keys": list(map(gateway.stops.optouts.digest, numbers))}
+
+
 async def export(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
     """A page of the list; whole numbers are an act, which the audit log tells of."""
     asked = Asked(args)
@@ -160,5 +168,6 @@ OPTOUT_ACTS: Mapping[str, Act] = {
     "optouts.add": add,
     "optouts.remove": remove,
     "optouts.import": import_,
+    "optouts.order": order,
     "optouts.export": export,
 }

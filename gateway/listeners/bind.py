@@ -30,6 +30,7 @@ from gateway.answers import THROTTLED, Answer
 from gateway.listeners.delivery import Deliveries
 from gateway.listeners.submission import Refused, Submissions
 from gateway.model import Message, Note
+from gateway.text_cost import cost
 
 if TYPE_CHECKING:
     from gateway.listeners.smpp import SmppListener
@@ -193,17 +194,21 @@ class Application:
         submitted = self._listener.intake.submit(account, messages)
         self._unanswered += len(waiting)
         if submitted.durable is None or submitted.durable.done():
-            self._respond(waiting, submitted.answers)
+            self._respond(waiting, messages, submitted.answers)
         else:
-            submitted.durable.add_done_callback(lambda _: self._respond(waiting, submitted.answers))
+            submitted.durable.add_done_callback(lambda _: self._respond(waiting, messages, submitted.answers))
 
-    def _respond(self, pdus: Sequence[Sm], answers: Sequence[Answer]) -> None:
+    def _respond(self, pdus: Sequence[Sm], messages: Sequence[Message], answers: Sequence[Answer]) -> None:
+        tells = self._explains(Command.SUBMIT_SM)  # what it costs; else the shortest way for what was taken
         self._unanswered -= len(pdus)
         transport = self.transport
         assert transport is not None
         raws = []
-        for pdu, answer in zip(pdus, answers, strict=True):
-            if answer.status == 0 and not answer.deferred:
+        for pdu, m, answer in zip(pdus, messages, answers, strict=True):
+            if tells and answer.status == 0:
+                self.submitted += 1
+                raws.append(self._response(pdu, answer, m))
+            elif answer.status == 0 and not answer.deferred:
                 raws.append(response(pdu.command_id, 0, pdu.sequence_number, b"%d" % answer.message_id))
                 self.submitted += 1
             else:
@@ -211,8 +216,8 @@ class Application:
         transport.session.respond_many(raws)
         transport.flush()
 
-    def _response(self, pdu: Pdu, answer: Answer) -> bytes:
-        """A response that has more to say than an id, where the peer knows TLVs."""
+    def _response(self, pdu: Pdu, answer: Answer, taken: Message | None = None) -> bytes:
+        """A response that has more to say than an id, where the peer knows TLVs: why not, or what it costs."""
         transport = self.transport
         assert transport is not None
         if answer.status:
@@ -225,8 +230,13 @@ class Application:
         if answer.deferred:
             until = self._listener.rfc3339(answer.deferred)
             tlvs += tlv(Tag.DEFERRED_UNTIL, until.encode())
-        if answer.status and answer.text:
-            tlvs += tlv(Tag.ADDITIONAL_STATUS_INFO_TEXT, answer.text.encode("ascii", "replace")[:255] + b"\0")
+        words = answer.text if answer.status else ""
+        if taken is not None and self._account is not None:
+            words = cost(taken.payload, taken.data_coding, taken.parts, self._account.smart_encoding)
+            words = f"{words}; {answer.text}" if answer.text else words
+        if words:
+            tlvs += tlv(Tag.ADDITIONAL_STATUS_INFO_TEXT, words.encode("ascii", "replace")[:255] + b"\0")
+        if answer.status and words:
             # with an error only the header is due (§4.4.2); where a TLV follows, the empty id keeps its place
             raw += b"\0" if pdu.command_id in _MESSAGE_ID_RESPONSES else b""
         return _with_length(raw + tlvs)

@@ -25,11 +25,14 @@ import structlog
 
 from gateway.control import finding, live, roads, stories, views, waiting
 from gateway.control.acts import ACTS, orphans
+from gateway.control.consents import CONSENT_ACTS, consents
 from gateway.control.copying import Copier
 from gateway.control.explain import explain
 from gateway.control.optouts import OPTOUT_ACTS, optouts
 from gateway.control.parts import Args, Gateway, Refusal, Tell
+from gateway.control.privacy import PRIVACY_ACTS
 from gateway.control.report import report
+from gateway.control.suppressed import SUPPRESSED_ACTS, suppressed
 from gateway.control.words import Asked
 
 __all__ = ["ControlListener"]
@@ -58,7 +61,9 @@ class ControlListener:
         self._open = 0
         self._inode = 0
         self._held = gateway.held
-        self._acts = {**ACTS, **OPTOUT_ACTS, "backup": Copier().backup}
+        self._acts = {
+            **ACTS, **OPTOUT_ACTS, **SUPPRESSED_ACTS, **CONSENT_ACTS, **PRIVACY_ACTS, "backup": Copier().backup,
+        }  # fmt: skip
         self._reads: dict[str, Read] = {
             "status": self._status,
             "links": lambda _args, _tell: self._now(roads.links(gateway, gateway.rates)),
@@ -71,6 +76,8 @@ class ControlListener:
             "tail": lambda args, tell: live.tail(gateway, args, tell),
             "orphans": lambda args, _tell: orphans(gateway, args),
             "optouts": lambda args, _tell: optouts(gateway, args),
+            "suppressed": lambda args, _tell: suppressed(gateway, args),
+            "consents": lambda args, _tell: consents(gateway, args),
         }
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────

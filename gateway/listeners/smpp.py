@@ -60,7 +60,7 @@ class SmppListener:
         self.port = settings.port
         self._bus = bus
         self._server: asyncio.Server | None = None
-        self._open: set[Application] = set()
+        self._open: dict[Application, None] = {}  # in the order in which they came
         self._ticker: asyncio.Task[None] | None = None
         self._later: list[tuple[float, str, list[Note]]] = []
         self._said: dict[tuple[str, str], list[float]] = {}
@@ -157,7 +157,7 @@ class SmppListener:
 
     # ── what connections tell ────────────────────────────────────────────────────────────────────────────
     def opened(self, application: Application) -> None:
-        self._open.add(application)
+        self._open[application] = None
         transport = application.transport
         if len(self._open) > self.settings.max_connections and transport is not None:
             self._say("", "connection.refused", transport.peer, "listeners.smpp.max_connections are open")
@@ -173,7 +173,7 @@ class SmppListener:
         )
 
     def left(self, application: Application, reason: str, detail: str) -> None:
-        self._open.discard(application)
+        self._open.pop(application, None)
         account, transport = application.account, application.transport
         if account is None or transport is None:
             if reason not in (Closing.LOST, Closing.PEER_UNBOUND) and transport is not None:

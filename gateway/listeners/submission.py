@@ -16,6 +16,7 @@ from drivers.sms.split import segment_count
 from drivers.sms.udh import concat_header, concat_of, split_udh
 from gateway.accounts import Account
 from gateway.model import Kind, Message
+from gateway.text_cost import cost
 
 __all__ = ["Refused", "Submissions"]
 
@@ -63,7 +64,8 @@ class Submissions:
         if parts > account.max_segments:
             raise Refused(
                 S.ESME_RINVMSGLEN,
-                f"the text takes {parts} segments; account {account.name} may send {account.max_segments}",
+                f"account {account.name} may send {account.max_segments} segments; the text takes"
+                f" {cost(payload, data_coding, parts, account.smart_encoding)}",
             )
         due, expires = self._times(pdu, kind, now)
         message = Message(

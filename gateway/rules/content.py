@@ -162,7 +162,8 @@ class ContentRule:
                 octets = self._octets[brand] = brand.encode() if _PLAIN.fullmatch(brand) else b"\xff"
             if octets not in m.payload:
                 return False
-        return self._mention == "off" or _USUAL_OCTETS.search(m.payload.upper()) is not None
+        search = _USUAL_OCTETS.search
+        return self._mention == "off" or bool(search(m.payload) or search(m.payload.upper()))
 
     def _fault(self, source: str, text: str, account: Account) -> str:
         """What a whole text lacks, or ""."""

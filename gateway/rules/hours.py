@@ -235,7 +235,10 @@ class HoursRule:
             return None
         due = message.due
         at = due if due > now_ms else now_ms  # noqa: FURB136 - max() costs three times as much
-        spell = self._timeline(message.destination, account.extra_regions).spell(at)
+        number, regions = message.destination, account.extra_regions
+        known = self._known.get(regions)
+        timeline = known.get(number[: self._longest]) if known is not None else None
+        spell = (timeline or self._timeline(number, regions)).spell(at)
         if spell.until < self._until:  # noqa: PLR1730 - as with max()
             self._until = spell.until
         verdict = spell.verdict

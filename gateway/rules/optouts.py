@@ -8,6 +8,7 @@ scopes. Two numbers in one entry: once in 10^13 look-ups among a million.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ _SCOPE = re.compile(
     r"global|short_code:[0-9]{3,8}|sender:(?:\+[0-9]{7,15}|[0-9]{3,15})|(?:account|brand):[^\s,:][^\n,]*"
 )
 _MOST_CALLERS = 4_096
+_SIGNED = struct.Struct("<q")
 _BITS = 1 << 25
 _BITS_MASK = (_BITS >> 3) - 1
 
@@ -65,12 +67,12 @@ class OptOuts:
 
     def digest(self, text: str) -> int:
         """64 bits, signed, that stand for a number. Rules ask one after the other for the same."""
-        last, digest = self._last
+        last, known = self._last
         if text is last:
-            return digest
+            return known
         state = self._state.copy()
         state.update(text.encode())
-        digest = int.from_bytes(state.digest(), "little", signed=True) or 1
+        digest: int = _SIGNED.unpack(state.digest())[0] or 1
         self._last = (text, digest)
         return digest
 

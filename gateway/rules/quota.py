@@ -96,7 +96,13 @@ class QuotaRule:
 
     def taken(self, message: Message) -> None:
         """It was accepted: its segments are spent."""
-        self._add(message, message.parts)
+        usage = self.usage.get(message.account)
+        at = message.submitted_at
+        if usage is None or at >= usage.day_until or at >= usage.month_until:
+            self._add(message, message.parts)
+            return
+        usage.day += message.parts if at >= usage.day_since else 0
+        usage.month += message.parts if at >= usage.month_since else 0
 
     def given_back(self, message: Message) -> None:
         """It was accepted and never left us: credited again."""

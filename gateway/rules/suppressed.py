@@ -26,7 +26,10 @@ _UNSIGNED = 2**64 - 1
 
 
 class SuppressedNumbers:
-    """The list. digest: as of the opt-outs, signed 64 bits. after: how many strikes in a row put a number on it."""
+    """The list. digest: as of the opt-outs, signed 64 bits. after: how many strikes in a row put a number on it.
+
+    version: another number after each change that may cover more than before; 0 while nothing was ever added.
+    """
 
     __slots__ = ("_counted", "_held", "_strikes", "after", "digest", "version")
 
@@ -38,6 +41,7 @@ class SuppressedNumbers:
 
     def fill(self, digests: Iterable[int]) -> None:
         """Many at once, as at start."""
+        self.version += 1
         self._held.update(digests)
 
     def clear(self) -> None:
@@ -98,7 +102,8 @@ class SuppressRule:
         return self._numbers.version
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
-        if message.kind != _MARKETING or not self._numbers.holds(message.destination):
+        numbers = self._numbers
+        if message.kind != _MARKETING or not numbers.version or not numbers.holds(message.destination):
             return None
         reason = "this number is suppressed: it was told to be out of use (chappe suppressed list --number)"
         return Verdict(self.name, Action.REFUSE, reason, answers.SUPPRESSED)

@@ -107,8 +107,8 @@ class GroupWriter:
         self.transactions = 0
         self.rows = 0
         self.last_commit = self._loop.time()
-        self._thread = threading.Thread(target=self._work, name="chappe-commit", daemon=True)
-        self._thread.start()
+        self._committer = threading.Thread(target=self._work, name="chappe-commit", daemon=True)
+        self._committer.start()
 
     # ── called by the store ──────────────────────────────────────────────────────────────────────────────
     def unit(self, insist: bool = True) -> Unit:
@@ -162,7 +162,7 @@ class GroupWriter:
         for _, done in self._errands:
             _fail_future(done, StoreUnavailable(_CLOSED))
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._committer.join)
 
     @property
     def backlog(self) -> int:

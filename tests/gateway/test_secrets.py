@@ -9,6 +9,7 @@ from gateway.secrets import (
     is_hash,
     made_password,
     read_secret_file,
+    read_token_file,
     verify,
     world_readable,
 )
@@ -109,3 +110,19 @@ def test_world_readable(tmp_path, mode, readable):
     (tmp_path / "s").chmod(mode)
     assert world_readable(tmp_path / "s") is readable
     assert not world_readable(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["a-token-of-16-ch", "a-token-of-16-ch\n", "0123456789abcdef" * 4])
+def test_tokens(tmp_path, text):
+    (tmp_path / "token").write_text(text)
+    assert read_token_file(tmp_path / "token") == text.strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["short", "", "a token of 16 characters", "é" * 16, "0123456789abcde\x07f", "0123456789\n0123456789"],
+)
+def test_what_is_no_token(tmp_path, text):
+    (tmp_path / "token").write_text(text)
+    with pytest.raises(SecretError, match="token"):
+        read_token_file(tmp_path / "token")

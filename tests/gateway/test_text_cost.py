@@ -6,7 +6,6 @@ from drivers.sms.alphabet import fit
 from drivers.sms.split import segment_count
 from gateway.text_cost import cost, forcing, smart_segments
 
-
 NINE = "U+0430, U+0431, U+0432, U+0433, U+0434, U+0435, U+0436, U+0437"
 
 

@@ -38,6 +38,7 @@ def test_our_own_statuses_lie_in_the_vendors_range():
         "NO_CONSENT": 0x406,
         "NO_ROUTE": 0x407,
         "REFERENCE_REUSED": 0x408,
+        "SUPPRESSED": 0x409,
     }
 
 

@@ -42,6 +42,7 @@ PROMISED = [
     "suppressed",
     "consents",
     "privacy",
+    "completion",
     "backup",
     "restore",
     "migrate",

@@ -30,6 +30,13 @@ def test_an_entry_is_judged_whoever_sends_it(gateway, entry):
     assert gateway.ask("optouts")["total"] == 0
 
 
+def test_where_the_store_keeps_numbers_is_told_for_long_imports(gateway):
+    digest = gateway.app.optouts.digest
+    assert gateway.ask("optouts.order", numbers=[NUMBER, "+33"])["keys"] == [digest(NUMBER), digest("+33")]
+    assert gateway.ask("optouts.order")["keys"] == []
+    assert gateway.refused("optouts.order", numbers=[7]).code == 2
+
+
 def test_what_is_imported_is_counted_once_and_dated(gateway):
     entries = [
         [NUMBER, "global", 5 * DAY, "form"],

@@ -150,3 +150,24 @@ def test_a_part_that_stays_alone_is_refused_after_a_minute():
     first.advance(Cause.POSTPONE)
     assert judging.judge(first, SHOP, 1000 + WAIT_MS - 1).action is Action.POSTPONE
     assert judging.judge(first, SHOP, 1000 + WAIT_MS).status == answers.MENTION_MISSING
+
+
+@pytest.mark.parametrize(
+    ("text", "coding", "right"),
+    [
+        ("Chappe: soldes. Stop au 36180", 0, True),
+        ("CHAPPE! STOP 36180!", 0, True),
+        ("Chappe: non-STOP 36180", 0, True),
+        ("Chappe \x07STOP 36180", 0, False),  # a letter of GSM 03.38 before it
+        ("Chappe STOP 36180\x06", 0, False),
+        ("Chappe STOP 361801234", 0, False),
+        ("STOP 36180 Chappe", 0, True),
+        ("Chapp STOP 36180", 0, False),
+        ("Chappe STOP 36180", 8, True),
+    ],
+)
+def test_the_short_way_and_the_long_one_say_the_same(text, coding, right):
+    short, long = rule(), rule()
+    long._plainly_right = lambda *_: False
+    m = sms(text, coding=coding)
+    assert (short.judge(m, SHOP, 0) is None) == (long.judge(m, SHOP, 0) is None) == right

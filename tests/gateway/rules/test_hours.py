@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+from core import account
 from making import message
 
 from gateway import answers
@@ -352,3 +353,17 @@ def test_a_campaign_that_waits_shares_one_verdict():
     rule, at = HoursRule(LAW.places, "fr-seeds"), ms("2026-11-22T10:00")
     assert rule.judge(ad(), ACCOUNT, at) is rule.judge(ad("+33712345678"), ACCOUNT, at + 60_000)
     assert rule.recheck
+
+
+def test_the_version_changes_when_a_spell_that_was_asked_about_is_over():
+    rule = HoursRule(load_law("fr").places, "fr-seeds")
+    m = message(1, None, kind=Kind.MARKETING)
+    at = rule.next_open(m.destination, 1_790_000_000_000)
+    assert rule.judge(m, account(), at) is None
+    closes = rule.explain(m.destination, at).until
+    open_, before = rule.version(at), rule.version(closes - 1)
+    closed = rule.version(closes)
+    assert open_ == before != closed
+    assert rule.judge(m, account(), closes).action is Action.POSTPONE
+    opens = rule.next_open(m.destination, closes)
+    assert rule.version(opens - 1) == closed != rule.version(opens)

@@ -106,3 +106,26 @@ def test_a_million_take_30_megabytes_and_no_measurable_time():
     each = (time.perf_counter() - began) / 20_000
     assert loading < 6.0  # 2 s are promised on an idle machine; this one may be shared
     assert each < 20e-6
+
+
+def test_the_version_changes_with_all_that_may_cover_more():
+    optouts = OptOuts(KEY)
+    versions = [optouts.version]
+    for change in (
+        lambda: optouts.add("global", 7),
+        lambda: optouts.fill("global", iter([8, 9])),
+        lambda: optouts.review(7, 99),
+    ):
+        change()
+        versions.append(optouts.version)
+    assert len(set(versions)) == 4
+    assert (len(optouts), optouts.reviews) == (3, {7: 99})
+
+
+def test_numbers_that_share_a_bit_are_still_told_apart():
+    optouts = OptOuts(KEY)
+    covered = optouts.digest(NUMBER)
+    optouts.fill("global", [covered])
+    optouts._bits[:] = b"\xff" * len(optouts._bits)
+    assert optouts.covers(promo(), shop()) == "global"
+    assert optouts.covers(promo(destination="+33612345679"), shop()) == ""

@@ -28,8 +28,13 @@ def test_the_first_refusal_wins():
 
 def test_what_one_puts_off_another_may_refuse():
     """A frequency cap behind the hours is no cap at night otherwise."""
-    later, no = Verdict("hours", Action.POSTPONE, "night", until=99), Verdict("cap", Action.REFUSE, "enough", 5)
-    book = Rulebook([Rule("hours", later), Rule("hold", Verdict("hold", Action.HOLD, "")), Rule("x", None)], {}.get)
+    later, no = (
+        Verdict("hours", Action.POSTPONE, "night", until=99),
+        Verdict("cap", Action.REFUSE, "enough", 5),
+    )
+    book = Rulebook(
+        [Rule("hours", later), Rule("hold", Verdict("hold", Action.HOLD, "")), Rule("x", None)], {}.get
+    )
     assert book.judge(message(1), account(), 0) is later
     book = Rulebook([Rule("hours", later), Rule("x", None), Rule("cap", no)], {}.get)
     assert book.judge(message(1), account(), 0) is no
@@ -97,3 +102,82 @@ def test_a_text_that_replaces_another_is_looked_at_by_who_looks_at_texts():
 
 def test_every_rule_names_itself():
     assert all(RULES[name].name == name for name in RULES)
+
+
+class Versioned(Rule):
+    """One that tells when its answer may have changed."""
+
+    def __init__(self, name="list"):
+        super().__init__(name, None, recheck=True)
+        self.number = 0
+
+    def version(self, now_ms):
+        return self.number
+
+
+def ad(number, **fields):
+    return message(number << 22, kind=Kind.MARKETING, **fields)
+
+
+def test_what_was_allowed_is_asked_about_again_only_after_a_change():
+    rule = Versioned()
+    book = Rulebook([rule], {"shop": account()}.get)
+
+    def asked(*messages):
+        before = rule.asked
+        book.recheck(messages, 0)
+        return rule.asked - before
+
+    first, second, third = ad(5), ad(6), ad(7)
+    assert asked(first) == 1  # judged by another process, for all we know
+    assert book.judge(first, account(), 0) is None
+    assert asked(first) == 0
+    assert book.judge(second, account(), 0) is None
+    assert asked(second, ad(4)) == 1
+    rule.number = 1
+    assert asked(second) == 1
+    assert book.judge(third, account(), 0) is None
+    assert asked(second, third) == 1
+    rule.verdict = Verdict("list", Action.REFUSE, "no", 5)
+    rule.number = 2
+    assert list(book.recheck([third], 0)) == [third.id]
+
+
+def test_a_change_between_judging_and_the_look_is_not_missed():
+    rule = Versioned()
+    book = Rulebook([rule], {"shop": account()}.get)
+    book.recheck([ad(1)], 0)
+    one = ad(2)
+    book.judge(one, account(), 0)
+    rule.number, rule.verdict = 1, Verdict("list", Action.REFUSE, "no", 5)
+    book.judge(ad(3), account(), 0)
+    assert list(book.recheck([one], 0)) == [one.id]
+
+
+def test_what_has_waited_and_parts_are_always_asked_about():
+    rule = Versioned()
+    book = Rulebook([rule], {"shop": account()}.get)
+    book.judge(ad(1), account(), 0)
+    book.recheck([ad(1)], 0)
+    at_once, queued, later, part = ad(2), ad(3), ad(4), ad(5, udh=b"\5\0\3\1\2\1")
+    queued.due, later.due = queued.submitted_at, later.submitted_at + 5
+    for each in (at_once, queued, later, part):
+        book.judge(each, account(), 0)
+    before = rule.asked
+    book.recheck([at_once, queued], 0)
+    assert rule.asked == before
+    book.recheck([later, part], 0)
+    assert rule.asked == before + 2
+
+
+def test_one_rule_that_cannot_tell_is_always_asked_and_so_are_the_others():
+    rules = [Versioned(), Rule("silent", None, recheck=True)]
+    book = Rulebook(rules, {"shop": account()}.get)
+    book.judge(ad(1), account(), 0)
+    for _ in range(3):
+        book.recheck([ad(1)], 0)
+    assert [rule.asked for rule in rules] == [4, 4]
+
+
+def test_every_rule_that_is_asked_again_can_tell():
+    assert [name for name, rule in RULES.items() if rule.recheck and not hasattr(rule, "version")] == []

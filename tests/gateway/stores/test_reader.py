@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from making import NOW, message, opened, outcome, run
+from records import fields
 
 from gateway.lifecycle import Cause, State
 from gateway.model import Kind, Mo, Note, NoteKind
@@ -122,9 +123,7 @@ def test_orphans_wait_for_their_message(tmp_path):
             ]
             await store.keep_orphans(kept)
             (found,) = store.claim_orphans("orange", ["ab"])
-            assert [getattr(found, s) for s in Orphan.__slots__] == [
-                getattr(kept[0], s) for s in Orphan.__slots__
-            ]
+            assert fields(found) == fields(kept[0])
             assert store.claim_orphans("sfr", ["ab"]) == []
             await store.drop_orphans([1])
             assert store.claim_orphans("orange", ["ab", "cd"])[0].id == 2
@@ -155,7 +154,7 @@ def test_notes_are_owed_until_they_are_answered(tmp_path):
                 State.DELIVERED,
                 1,
             )
-            assert [getattr(reply.mo, s) for s in Mo.__slots__] == [getattr(mo, s) for s in Mo.__slots__]
+            assert fields(reply.mo) == fields(mo)
             assert [n.seq for n in store.owed("shop", 10, 10)] == [11]
             assert [n.seq for n in store.owed("shop", 0, 1)] == [10]
             assert store.owed("nobody", 0, 9) == []
