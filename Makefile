@@ -55,8 +55,18 @@ fuzz: $(STAMP)  ## each tests/fuzz/fuzz_*.py for FUZZ_SECONDS (60)
 	    echo "$$target, $(FUZZ_SECONDS) s"; $(PY) "$$target" -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
+storm: $(STAMP)  ## the whole gateway in simulation, faults drawn from a seed: SEEDS=1000, or SEED=42 to replay one
+	@PYTHONPATH=tests PYTHONHASHSEED=0 $(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100)) $(ARGS)
+
 dist: $(STAMP)  ## sdist and wheel into dist/
 	@$(PIP) install build && $(PY) -m build -q && ls dist
+
+deb: $(STAMP)  ## the Debian package into dist/, for the Debian whose python3 is of our minor version (no root)
+	@$(PY) packages/deb.py
+
+package-test: deb  ## as root: sdist and wheel in a new venv, the .deb in a clean Debian in a folder (5 minutes)
+	@CHAPPE_PACKAGES=1 $(PY) -m pytest tests/packages
+	@$(PY) packages/install_test.py "$$(ls -t dist/chappe_*.deb | head -n 1)"
 
 clean:  ## removes what was built, measured and cached; .venv and .cache too
 	@rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
@@ -77,4 +87,4 @@ $(STAMP): pyproject.toml | $(PY)
 	@$(PIP) install -e '.[test]'
 	@touch $(STAMP)
 
-.PHONY: help install run test lint format test-deps bench bench-long bench-deps soak fuzz dist clean
+.PHONY: help install run test lint format test-deps bench bench-long bench-deps soak fuzz storm dist deb package-test clean

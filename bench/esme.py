@@ -1,16 +1,17 @@
-"""An application of one connection that submits and waits: for measurements of one message at a time."""
+"""Applications of the bench: one that submits and waits, one message at a time; and a crowd that is only bound."""
 
 from __future__ import annotations
 
+import selectors
 import socket
 import time
 from typing import Self
 
-from drivers.smpp.build import address, bind_body, frame, sm_body
+from drivers.smpp.build import address, bind_body, frame, response, sm_body
 from drivers.smpp.codec import decode
 from drivers.smpp.pdu import Command
 
-__all__ = ["Esme"]
+__all__ = ["Crowd", "Esme"]
 
 
 class Esme:
@@ -54,3 +55,62 @@ class Esme:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+
+class Crowd:
+    """So many transceivers, bound one after the other as the accounts come round; they answer enquire_link."""
+
+    def __init__(self, port: int, accounts: list[str], count: int) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._bound = 0
+        for number in range(count):
+            name = accounts[number % len(accounts)].encode()
+            connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+            connection.sendall(frame(Command.BIND_TRANSCEIVER, 1, bind_body(name, name)))
+            self._selector.register(connection, selectors.EVENT_READ, bytearray())
+            self.serve(0.0)
+
+    def wait(self, seconds: float = 120.0) -> None:
+        """Until all are bound."""
+        deadline = time.monotonic() + seconds
+        while self._bound < len(self._selector.get_map()):
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"only {self._bound} of {len(self._selector.get_map())} binds were answered"
+                )
+            self.serve(0.1)
+
+    def serve(self, seconds: float) -> None:
+        """Answer what comes in this time."""
+        until = time.monotonic() + seconds
+        while True:
+            for key, _ in self._selector.select(max(0.0, until - time.monotonic())):
+                self._read(key)
+            if time.monotonic() >= until:
+                return
+
+    def _read(self, key: selectors.SelectorKey) -> None:
+        connection, buffer = key.fileobj, key.data
+        assert isinstance(connection, socket.socket)
+        received = connection.recv(65536)
+        if not received:
+            raise RuntimeError("the gateway closed a connection of the crowd")
+        buffer += received
+        pdus, taken = decode(bytes(buffer))
+        del buffer[:taken]
+        for pdu in pdus:
+            if pdu.command_id == Command.ENQUIRE_LINK:
+                connection.sendall(response(pdu.command_id, 0, pdu.sequence_number))
+            elif pdu.command_id == Command.BIND_TRANSCEIVER_RESP:
+                if pdu.command_status:
+                    raise RuntimeError(f"one of the crowd was not let in: {pdu.command_status:#x}")
+                self._bound += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in list(self._selector.get_map().values()):
+            assert isinstance(key.fileobj, socket.socket)
+            key.fileobj.close()
+        self._selector.close()

@@ -27,11 +27,14 @@ class Figure:
 
 @dataclass(slots=True)
 class Plan:
-    """How long to measure. found: what one measurement tells the next (the maximum, for latency at half of it)."""
+    """How long to measure. compiled: beside the plain one, what `make compiled` built. small: sizes that only show that
+    a measurement works. found: what one measurement tells the next (the maximum, for latency at half of it)."""
 
     seconds: float = 20.0
     repeats: int = 3
     long: bool = False
+    compiled: bool = False
+    small: bool = False
     found: dict[str, float] = field(default_factory=dict)
 
 

@@ -1,6 +1,5 @@
-"""A backlog written straight into the store's tables, as intake would have left it: a million in seconds.
-
-Rows agree with gateway/stores/schema and rows.py: the same statements, the same ids. Needs no gateway.
+"""A backlog or a history written straight into the store's tables, as the gateway would have left it: by SQL, in
+seconds a million. Needs no gateway.
 """
 
 from __future__ import annotations
@@ -10,16 +9,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.lifecycle import Cause
-from gateway.model import Kind, Message, MessageIds
-from gateway.stores import files, rows
+from gateway.lifecycle import Cause, State
+from gateway.model import EPOCH_MS, Kind, Message, MessageIds
+from gateway.stores import files
 
-__all__ = ["TEXT", "Batch", "fill", "messages"]
+__all__ = ["TEXT", "Batch", "fill", "history", "messages"]
 
 TEXT = b"Votre colis arrive demain entre 10 h et 12 h. Suivi: 8KX2-19"
 """60 characters of GSM 03.38."""
 
-CHUNK = 10_000
+CHUNK = 500_000
+"""Rows of one transaction."""
+STEP = 1 << 10
+"""Between two ids."""
 
 
 class Batch:
@@ -48,34 +50,71 @@ def messages(batch: Batch, ids: MessageIds, now_ms: int) -> Iterator[Message]:
 
 
 def fill(path: Path, batches: list[Batch]) -> None:
-    """Make the store at `path` and put these flows into it."""
+    """Put these flows into the store at `path`, which is made when it is not there."""
     db = files.connect(path)
     files.migrate(db, path)
-    names: dict[str, int] = {}
+    # an hour ago: what the gateway takes later must come later
+    first = (time.time_ns() // 1_000_000 - 3_600_000 - EPOCH_MS) << 22
     for batch in batches:
-        for name in (batch.account, batch.route):
-            names.setdefault(name, len(names) + 1)
-    db.execute("BEGIN")
-    db.executemany(rows.STATEMENTS[rows.PUT_NAME], [(number, name) for name, number in names.items()])
-    # an hour ago: a counter of 14 bits a millisecond must not run into the future
-    now_ms = time.time_ns() // 1_000_000 - 3_600_000
-    ids = MessageIds(1)
-    for batch in batches:
-        account, route = names[batch.account], names[batch.route]
-        inserts, listed = [], []
-        for m in messages(batch, ids, now_ms):
-            inserts.append(rows.message_row(m, account, route, None))
-            listed.append((route, m.kind, m.priority, account, m.tag, m.due, m.id, m.expires, 0))
-            if len(inserts) == CHUNK:
-                _write(db, inserts, listed)
-        _write(db, inserts, listed)
-    db.execute("COMMIT")
+        account, route = named(db, batch.account), named(db, batch.route)
+        digits = 12 - len(batch.prefix)
+        values = {
+            "first": first, "step": STEP, "state": int(State.QUEUED), "account": account, "kind": int(batch.kind),
+            "payload": TEXT, "route": route, "number": f"{batch.prefix}%0{digits}d", "numbers": 10**digits,
+            "due": (first >> 22) + EPOCH_MS, "expires": (first >> 22) + EPOCH_MS + 345_600_000,
+        }  # fmt: skip
+        for begin in range(0, batch.count, CHUNK):
+            span = {"from": begin, "until": min(batch.count, begin + CHUNK)}
+            db.execute(_WAITING, {**values, **span})
+            db.execute(_LISTED, {"from": first + begin * STEP, "until": first + (begin + CHUNK) * STEP})
+        first += batch.count * STEP
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
 
 
-def _write(db: sqlite3.Connection, inserts: list[rows.Row], listed: list[rows.Row]) -> None:
-    db.executemany(rows.STATEMENTS[rows.INSERT_MESSAGE], inserts)
-    db.executemany(rows.STATEMENTS[rows.INSERT_BACKLOG], listed)
-    inserts.clear()
-    listed.clear()
+def named(db: sqlite3.Connection, name: str) -> int:
+    """The number of a name, given now when it has none."""
+    found = db.execute("SELECT id FROM name WHERE text=?", (name,)).fetchone()
+    if found is None:
+        found = db.execute("INSERT INTO name (text) VALUES (?) RETURNING id", (name,)).fetchone()
+    return int(found[0])
+
+
+_COUNT = "WITH RECURSIVE n(i) AS (SELECT :from UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :until)"
+_WAITING = f"""{_COUNT}
+INSERT INTO message (id, state, account, kind, priority, source, destination, data_coding, payload, parts, registered,
+    expires, route, due)
+SELECT :first + i * :step, :state, :account, :kind, 0, '38000', printf(:number, i % :numbers), 0, :payload, 1, 1,
+    :expires, :route, :due FROM n
+"""
+_LISTED = """
+INSERT INTO backlog (route, kind, priority, account, tag, due, id, expires)
+SELECT route, kind, priority, account, '', due, id, expires FROM message WHERE id >= :from AND id < :until
+"""
+_FINISHED = f"""{_COUNT}
+INSERT INTO message (id, state, account, kind, priority, source, destination, data_coding, payload, parts, registered,
+    expires, route, due, bearer, carrier_id, sent_at, done_at, tries)
+SELECT :first + i * :step, :state, :account, :kind, 0, '36180', printf('+336%08d', i % 100000000), 0, :payload, 1, 1,
+    :now + 345600000, :route, 0, :bearer, printf('%020d', i * 7919), :now, :now, 1 FROM n
+"""
+
+
+def history(
+    path: Path, count: int, account: str, bearer: str, kind: Kind, ahead: float = 0.0, hours: float = 20.0
+) -> None:
+    """Add so many delivered messages to the store at `path`, to numbers from +33600000000 on, one after the other
+    within the `hours` before one hour ago. ahead: seconds that its gateway's clock will be put ahead.
+    """
+    db = files.connect(path)
+    files.migrate(db, path)
+    number = named(db, bearer)
+    until = time.time_ns() // 1_000_000 + int(ahead * 1000) - 3_600_000
+    since = until - int(hours * 3_600_000)
+    values = {
+        "first": (since - EPOCH_MS) << 22, "step": ((until - since) << 22) // count, "state": int(State.DELIVERED),
+        "account": named(db, account), "kind": int(kind), "payload": TEXT, "now": until, "route": number, "bearer": number,
+    }  # fmt: skip
+    for begin in range(0, count, CHUNK):
+        db.execute(_FINISHED, {**values, "from": begin, "until": min(count, begin + CHUNK)})
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()

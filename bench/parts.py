@@ -21,13 +21,15 @@ from pathlib import Path
 from typing import Any, Self
 
 __all__ = [
-    "BENCH", "REPO", "SMPPLOAD", "Bearer", "Child", "Gateway", "carrier", "free_port", "gateway_toml", "limit",
-    "load", "sink", "workspace",
+    "BENCH", "COMPILED", "REPO", "SMPPLOAD", "Bearer", "Child", "Gateway", "carrier", "free_port", "gateway_toml",
+    "limit", "load", "sink", "workspace",
 ]  # fmt: skip
 
 BENCH = Path(__file__).resolve().parent
 REPO = BENCH.parent
 SMPPLOAD = BENCH / "smppload"
+COMPILED = REPO / "build" / "compiled"
+"""Where `make compiled` leaves the same program with its hot modules compiled."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,13 +52,13 @@ def free_port() -> int:
 
 
 class Child:
-    """A process with its output in a file; stopped when the block ends."""
+    """A process with its output in a file; stopped when the block ends. tree: whose gateway/ and drivers/ it runs."""
 
-    def __init__(self, name: str, command: Sequence[str | Path], folder: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str | Path], folder: Path, tree: Path = REPO) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.started = time.monotonic()
-        environment = {**os.environ, "PYTHONPATH": str(REPO)}
+        environment = {**os.environ, "PYTHONPATH": str(tree)}
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdout=output, stderr=output, env=environment, cwd=folder
@@ -168,41 +170,57 @@ class Bearer:
         self.to = to
         self.reserve = reserve
 
-    def toml(self) -> str:
-        return (
+    def toml(self, routed: bool = True) -> str:
+        """routed: with a route of its own."""
+        link = (
             f'[bearers.{self.name}]\ndriver = "smpp"\nrate = {self.rate:g}\nreserve = {self.reserve}\n'
             f'[bearers.{self.name}.link]\nhost = "127.0.0.1"\nport = {self.port}\nsystem_id = "{self.name}"\n'
             f'password = "x"\nwindow = {self.window}\n'
-            f'[routes.{self.name}]\nbearers = ["{self.name}"]\nmatch = {{ to = ["{self.to}"] }}\n'
         )
+        route = f'[routes.{self.name}]\nbearers = ["{self.name}"]\nmatch = {{ to = ["{self.to}"] }}\n'
+        return link + route if routed else link
 
 
-def gateway_toml(state: Path, port: int, bearers: Sequence[Bearer], accounts: Mapping[str, str]) -> str:
-    """accounts: the default kind of each, by name; name and password are the same."""
+NO_RULES = "[rules]\norder = []\n"
+
+
+def gateway_toml(
+    state: Path, port: int, bearers: Sequence[Bearer], accounts: Mapping[str, str], rules: str = NO_RULES,
+    more: str = "", tables: str = "", shared: bool = False,
+) -> str:  # fmt: skip
+    """accounts: the default kind of each, by name; name and password are the same. rules: the table [rules]; more:
+    further keys of each account; tables: whole ones, like [mqtt]; shared: one route goes by all bearers.
+    """
     words = [f'[gateway]\nname = "bench"\nstate_dir = "{state}"\n[store]\nmin_free_disk = "1MB"\n']
-    words.append(f'[log]\nlevel = "warning"\n[listeners.smpp]\nport = {port}\n[rules]\norder = []\n')
+    words.append(
+        f'[log]\nlevel = "warning"\n[listeners.smpp]\nport = {port}\nmax_connections = 5000\n{rules}'
+    )
     for name, kind in accounts.items():
         words.append(
             f'[accounts.{name}]\npassword = "{name}"\ndefault_kind = "{kind}"\nsenders = ["*"]\n'
-            "window = 5000\nrate = 1000000\n"
+            f"window = 5000\nrate = 1000000\n{more}"
         )
-    return "".join(words + [bearer.toml() for bearer in bearers])
+    words += [bearer.toml(not shared) for bearer in bearers]
+    if shared:
+        words.append(f"[routes.all]\nbearers = {json.dumps([bearer.name for bearer in bearers])}\n")
+    return "".join([*words, tables])
 
 
 class Gateway(Child):
     """The product in a process of its own (daemon.py), its store in `folder`/state."""
 
     def __init__(
-        self, folder: Path, port: int, bearers: Sequence[Bearer], accounts: Mapping[str, str], *options: str
-    ) -> None:
+        self, folder: Path, port: int, bearers: Sequence[Bearer], accounts: Mapping[str, str], *options: str,
+        rules: str = NO_RULES, more: str = "", tables: str = "", tree: Path = REPO, shared: bool = False,
+    ) -> None:  # fmt: skip
         state = folder / "state"
         state.mkdir(exist_ok=True)
         config = folder / f"gateway-{port}.toml"
-        config.write_text(gateway_toml(state, port, bearers, accounts))
+        config.write_text(gateway_toml(state, port, bearers, accounts, rules, more, tables, shared))
         self.status_file = folder / f"status-{port}.jsonl"
         self.status_file.touch()
         command = [sys.executable, BENCH / "daemon.py", config, "--status", self.status_file, *options]
-        super().__init__(f"gateway-{port}", command, folder)
+        super().__init__(f"gateway-{port}", command, folder, tree)
 
     def status(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.status_file.read_text().splitlines() if line.endswith("}")]

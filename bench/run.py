@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make bench`: medians of three in under ten minutes. `make bench-long`: one pass of the long measurements.
 
-    python bench/run.py [--long] [--only throughput,codec] [--seconds 20] [--repeats 3] [--keep]
+    python bench/run.py [--long] [--compiled] [--only throughput,codec] [--seconds 20] [--repeats 3] [--small] [--keep]
 
 Ends in one table. Shares are compared with baseline.json, which holds no seconds: another machine moves those.
 --keep writes this run's shares there. The exit code is 1 when a target was missed.
@@ -25,8 +25,32 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # when Chappe i
 from figures import Figure, Plan, say, table
 from parts import BENCH, REPO
 
-SHORT = ("codec", "store", "active_queue", "throttle", "throughput", "latency")
-LONG = ("throughput", "latency", "throttle", "backlog", "kills")
+SHORT = (
+    "codec",
+    "store",
+    "active_queue",
+    "throttle",
+    "throughput",
+    "latency",
+    "rules",
+    "watchers",
+    "answers",
+)
+LONG = (
+    *(
+        "throughput",
+        "latency",
+        "throttle",
+        "backlog",
+        "restart",
+        "history",
+        "idle",
+        "many",
+        "growth",
+        "answers",
+    ),
+    "kills",
+)
 BASELINE = BENCH / "baseline.json"
 KILLS = REPO / "tests" / "system" / "kills.py"
 NOISE = 0.15
@@ -87,15 +111,30 @@ def main() -> int:
     parser.add_argument(
         "--long", action="store_true", help="one pass: 60 s runs, a million waiting, 100 kills"
     )
-    parser.add_argument("--only", default="", help="measurements, with commas: " + ", ".join({*SHORT, *LONG}))
+    parser.add_argument(
+        "--only",
+        default="",
+        help="measurements, with commas: " + ", ".join(sorted({*SHORT, *LONG, "compiled"})),
+    )
     parser.add_argument("--seconds", type=float, help="of each throughput run (20, long 60)")
     parser.add_argument("--repeats", type=int, help="medians of so many (3, long 1)")
+    parser.add_argument(
+        "--compiled", action="store_true", help="also what `make compiled` built, beside the plain"
+    )
+    parser.add_argument("--small", action="store_true", help="sizes that only show that a measurement works")
     parser.add_argument("--keep", action="store_true", help="write this run's shares to baseline.json")
     options = parser.parse_args()
-    plan = Plan(60.0 if options.long else 20.0, 1 if options.long else 3, options.long)
+    plan = Plan(
+        60.0 if options.long else 20.0,
+        1 if options.long else 3,
+        options.long,
+        options.compiled,
+        options.small,
+    )
     plan.seconds = options.seconds or plan.seconds
     plan.repeats = options.repeats or plan.repeats
-    names = options.only.split(",") if options.only else (LONG if options.long else SHORT)
+    chosen = LONG if options.long else (*SHORT, "compiled") if options.compiled else SHORT
+    names = options.only.split(",") if options.only else chosen
     kept: dict[str, float] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     title = head(options.long)
     figures = [figure for name in names for figure in measured(name, plan)]

@@ -17,9 +17,11 @@ from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, State
 from gateway.model import LANES, Change, Kind, Message, Part, lane_of
 from gateway.outcomes import Outcomes
+from gateway.pins import Pins
 from gateway.queue import ActiveQueue, Allowed
 from gateway.road import Aside, LongSend, Road
 from gateway.routing import Choice, Route, Router
+from gateway.stores.store import FlowKey
 
 __all__ = ["Dispatcher", "Recheck", "Ruling"]
 
@@ -35,9 +37,6 @@ PASSES = 19
 STALLED = 2.0
 """Seconds without an answer after which what stands ready for a full window goes back to the queue."""
 
-GROUP_TIME = 300.0
-"""Seconds that the parts of a text which the application has split go by the bearer of the first."""
-
 
 class Dispatcher:
     """See the module. Answers go to outcomes.py, which shares the roads."""
@@ -48,7 +47,8 @@ class Dispatcher:
         self._clock = ledger.clock
         self._recheck = recheck
         self._choices: dict[tuple[str, int], tuple[str, ...]] = {}
-        self._groups: dict[tuple[str, str], tuple[str, float]] = {}
+        self._pins = Pins()
+        self._coming: dict[FlowKey, int] = {}
         self.outcomes = outcomes
         self.roads = outcomes.roads
 
@@ -93,14 +93,18 @@ class Dispatcher:
     def reserve(self, messages: Sequence[Message]) -> list[Message]:
         """Mark those that may leave at once INFLIGHT, so that admission and taking are one write.
 
-        Only a lane above all that waits may pass it, and after PASSES messages the queue has a turn.
+        Only a lane above all that waits may pass it, and after PASSES messages the queue has a turn. Behind a message
+        that must wait the rest of its flow waits too, also while that one is on its way to the disk: see came().
         """
         now = self._clock.now()
         rooms: dict[tuple[str, int], int] = {}
         chosen: list[Message] = []
+        coming = self._coming
         for m in messages:
-            road = None if self._queue.is_held(m) else self._road_with_room(m, now, rooms)
+            flow = (m.route, m.kind, m.priority, m.account, m.tag)
+            road = None if flow in coming or self._queue.is_held(m) else self._road_with_room(m, now, rooms)
             if road is None:
+                coming[flow] = coming.get(flow, 0) + 1
                 continue
             rooms[road.name, m.kind] -= m.parts
             road.taking += m.parts
@@ -108,9 +112,18 @@ class Dispatcher:
             m.tries = 1
             m.advance(Cause.ADMIT_AT_ONCE)
             if m.group:
-                self._pin(m, road)
+                self._pins.pin(m, road.name, self._clock.now())
             chosen.append(m)
         return chosen
+
+    def came(self, waiting: Sequence[Message]) -> None:
+        """What reserve() left to the queue is durable, or refused: from here on the queue itself keeps their order."""
+        coming = self._coming
+        for m in waiting:
+            flow = (m.route, m.kind, m.priority, m.account, m.tag)
+            left = coming.pop(flow, 0) - 1
+            if left > 0:
+                coming[flow] = left
 
     def _road_with_room(self, m: Message, now: float, rooms: dict[tuple[str, int], int]) -> Road | None:
         best: Road | None = None
@@ -139,14 +152,8 @@ class Dispatcher:
                 road.passed += max(0, room)
         return room
 
-    # ── texts that the application has split: all parts by one bearer ────────────────────────────────────
-    def _pin(self, m: Message, road: Road) -> None:
-        if not m.group.startswith("multi:"):
-            self._groups[m.account, m.group] = (road.name, self._clock.now() + GROUP_TIME)
-
     def _pinned(self, m: Message) -> Road | None:
-        known = self._groups.get((m.account, m.group))
-        road = self.roads.get(known[0]) if known is not None else None
+        road = self.roads.get(self._pins.bearer_of(m))
         return road if road is not None and road.open else None
 
     def admitted(self, messages: Sequence[Message], durable: bool) -> None:
@@ -176,7 +183,7 @@ class Dispatcher:
         batch = road.hand_over(now)
         if batch:
             batch = self._last_check(road, batch)
-            road.unanswered.update(batch)
+            road.unanswered.update(dict.fromkeys(batch))
             road.bearer.submit(batch)
         if (self._queue.count or self.outcomes.aside) and not self._ledger.store.sick:
             self._take(road, now)
@@ -189,7 +196,9 @@ class Dispatcher:
     def waiting(self) -> bool:
         """Whether a tick has anything to look at."""
         return bool(
-            self._queue.count or self.outcomes.aside or any(road.staged_count for road in self.roads.values())
+            self.outcomes.aside
+            or any(road.staged_count for road in self.roads.values())
+            or (self._queue.count and self._queue.stirs(self._clock.wall_ms()))
         )
 
     def _take(self, road: Road, now: float) -> None:
@@ -229,7 +238,7 @@ class Dispatcher:
                 self._leave_to(m, pinned)
             else:
                 if m.group:
-                    self._pin(m, road)
+                    self._pins.pin(m, road.name, self._clock.now())
                 m.bearer = road.name
                 m.tries += 1
                 road.taking += m.parts
@@ -295,21 +304,10 @@ class Dispatcher:
     def _segments(self, m: Message, road: Road) -> list[Segment]:
         expires = m.expires / 1000 if m.expires else 0.0
         if m.parts == 1 or road.bearer.takes_whole:
-            return [
-                Segment(
-                    m.id,
-                    -1,
-                    m.source,
-                    m.destination,
-                    m.data_coding,
-                    m.udh,
-                    m.payload,
-                    expires,
-                    True,
-                    m.priority,
-                    m,
-                )
-            ]
+            whole = Segment(
+                m.id, -1, m.source, m.destination, m.data_coding, m.udh, m.payload, expires, True, m.priority, m
+            )  # fmt: skip
+            return [whole]
         if m.part_states is None:
             m.part_states = [Part() for _ in range(m.parts)]
         reference = (m.id ^ m.id >> 22) & 0xFF
@@ -321,21 +319,10 @@ class Dispatcher:
             part.state = State.INFLIGHT
             part.bearer = road.name
             part.tries += 1
-            out.append(
-                Segment(
-                    m.id,
-                    index,
-                    m.source,
-                    m.destination,
-                    m.data_coding,
-                    udh,
-                    payload,
-                    expires,
-                    True,
-                    m.priority,
-                    m,
-                )
-            )
+            piece = Segment(
+                m.id, index, m.source, m.destination, m.data_coding, udh, payload, expires, True, m.priority, m
+            )  # fmt: skip
+            out.append(piece)
         self.outcomes.long[m.id] = LongSend(len(out))
         return out
 
@@ -394,6 +381,5 @@ class Dispatcher:
             if road.staged_count and road.bearer.credit() <= 0 and now - road.last_accept > STALLED:
                 # Its window is full and nothing comes back: these may expire, or go elsewhere.
                 self.closed(road)
-        if self._groups:
-            self._groups = {key: pin for key, pin in self._groups.items() if pin[1] > now}
+        self._pins.forget_old(now)
         self.outcomes.doubts_over(now)

@@ -88,7 +88,7 @@ class Outcomes:
         while answers:
             outcome = answers.popleft()
             segment = outcome.segment
-            road.unanswered.discard(segment)
+            road.unanswered.pop(segment, None)
             m = segment.context
             assert isinstance(m, Message)
             if type(outcome) is Accepted:

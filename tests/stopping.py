@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from core import account, core
 
 from drivers.sms.alphabet import decode
+from gateway.auto_replies import AutoReplies
 from gateway.config.policy import RulesSettings, StopSettings
 from gateway.events import OptedOut
 from gateway.model import Kind
@@ -14,6 +15,7 @@ from gateway.rules.optouts import OptOuts
 from gateway.rules.stop import StopRule
 from gateway.stops import Stops
 from gateway.stores.optout_table import OptOutTable
+from gateway.stores.reply_table import ReplyTable
 
 LAW = load_law("fr")
 KEY = bytes(32)
@@ -48,7 +50,8 @@ async def stopping(path, settings=StopSettings(), **options):  # noqa: B008 - fr
             OptOutTable(gw.store),
             gw.accounts.get,
             gw.dispatcher.roads,
-            gw.intake.submit,
+            AutoReplies(gw.clock, ReplyTable(gw.store), gw.accounts.get, gw.intake.submit),
+            gw.writers,
         )
         gw.stops.apply(RulesSettings(stop=settings), LAW)
         gw.stops.load()

@@ -15,6 +15,7 @@ from asyncio import Future
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from drivers.bearer import NotStored
 from gateway.model import Change, Message, Mo, Note
 
 __all__ = [
@@ -39,8 +40,11 @@ class StoreError(Exception):
     """Base of what a store may raise."""
 
 
-class StoreUnavailable(StoreError):
-    """The store cannot write now. The text says why and what to do; the next batch tries again."""
+class StoreUnavailable(StoreError, NotStored):
+    """The store cannot write now. The text says why and what to do; the next batch tries again.
+
+    To a driver that waits for its emit() it is NotStored: the network keeps what it told us.
+    """
 
 
 class BadRow(StoreError):

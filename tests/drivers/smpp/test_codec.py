@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from records import fields
 
 from drivers.smpp import bodies, codec
 from drivers.smpp.pdu import (
@@ -41,8 +42,7 @@ def octets(item):
 
 
 def slots(pdu):
-    names = {name for kind in type(pdu).__mro__ for name in getattr(kind, "__slots__", ())}
-    values = {name: getattr(pdu, name) for name in names}
+    values = fields(pdu)
     if isinstance(pdu, SubmitMulti):
         values["sm"] = slots(pdu.sm)
     return type(pdu), values

@@ -1,6 +1,7 @@
 """The rarer operations: each goes to octets and back, and each limit answers with its own status."""
 
 import pytest
+from records import fields
 
 from drivers.smpp import codec
 from drivers.smpp.pdu import (
@@ -38,8 +39,7 @@ RECORDS = [
 
 
 def values(record):
-    names = {name for kind in type(record).__mro__ for name in getattr(kind, "__slots__", ())}
-    found = {name: getattr(record, name) for name in names}
+    found = fields(record)
     if isinstance(record, SubmitMulti):
         found["sm"] = values(record.sm)
     return type(record), found

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
+import records
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ def test_kind_looks_at_its_four_bits_only(low, high):
 
 
 def fields(parsed):
-    return {name: getattr(parsed, name) for name in receipt.ParsedReceipt.__slots__}
+    return records.fields(parsed)
 
 
 def walked(text):

@@ -1,0 +1,28 @@
+"""What a driver hears when the store ends while the disk refuses: NotStored, and nothing that looks like a fault of ours."""
+
+import asyncio
+import sqlite3
+
+import pytest
+from core import core
+
+from drivers.bearer import NotStored
+
+
+def test_a_receipt_that_a_closing_store_refuses_is_not_stored(tmp_path):
+    """The carrier must hear "again", without an error in the log: found by the storm, docs/reliability.md."""
+
+    async def story():
+        async with core(tmp_path) as gw:
+            writer = gw.store._writer
+
+            def full(_units):
+                raise sqlite3.OperationalError("database or disk is full")
+
+            told = gw.a.receipt("nobody's")
+            writer._execute = full
+            await gw.store._writer.close()
+            with pytest.raises(NotStored, match="full"):
+                await told
+
+    asyncio.run(story())

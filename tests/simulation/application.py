@@ -1,0 +1,246 @@
+"""An application as a random actor: binds, submits, resubmits with the same reference, vanishes, does not read.
+
+Its moods are switched by the storm's faults. It keeps a true record of what it was answered and told.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+
+from simulation import wire
+from simulation.books import Ask, Books
+from simulation.clockwork import World
+from simulation.network import Network, Plug
+
+__all__ = ["Application"]
+
+_RECEIPT = re.compile(rb"id:(\d+) .*stat:([A-Z]+)")
+_REPLY = re.compile(rb"R\d{6}")
+PATIENCE = 45.0
+"""Seconds that it waits for an answer to a submission."""
+_LATER = (0x08, 0x14, 0x58)
+
+
+class _Bind:
+    """One connection to the gateway."""
+
+    def __init__(self, owner: Application, plug: Plug) -> None:
+        self.owner = owner
+        self.plug = plug
+        self.frames = wire.Deframer()
+        self.bound = False
+        self.sequence = 1
+        self.pending: dict[int, Ask] = {}
+        plug.on_data = self._data
+        plug.on_end = lambda: owner.ended(self)
+
+    def _data(self, octets: bytes) -> None:
+        for command, status, sequence, body in self.frames.feed(octets):
+            self.owner.pdu(self, command, status, sequence, body)
+
+    def send(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
+        self.plug.send(wire.frame(command, status, sequence, body))
+
+    def request(self, command: int, body: bytes) -> int:
+        self.sequence += 1
+        self.send(command, 0, self.sequence, body)
+        return self.sequence
+
+
+class Application:
+    """See the module. away: it has vanished for a while."""
+
+    def __init__(self, name: str, world: World, network: Network, books: Books, draw: random.Random, binds: int) -> None:
+        self.name = name
+        self.world = world
+        self.network = network
+        self.books = books
+        self.random = draw
+        self.moods: dict[str, float] = {}
+        self.away = False
+        self._wanted = binds
+        self._binds: list[_Bind] = []
+        self._connecting = 0
+        books.drops[name] = []
+        self._waiting: list[Ask] = []
+        world.after(0.2, self._keep)
+
+    def mood(self, name: str) -> bool:
+        chance = self.moods.get(name)
+        if chance is None or self.random.random() >= chance:
+            return False
+        self.books.happened[f"application.{name}"] += 1
+        return True
+
+    # ── binds ────────────────────────────────────────────────────────────────────────────────────────────
+    def _keep(self) -> None:
+        """As many binds as wanted, tried again and again."""
+        if self.away:
+            return
+        if len(self._binds) + self._connecting < self._wanted:
+            self._connecting += 1
+            self.network.connect_in(2775, self._opened)
+
+    def _opened(self, plug: Plug | None) -> None:
+        self._connecting -= 1
+        if plug is None or not plug.open:
+            self.world.after(5 + 10 * self.random.random(), self._keep)
+            return
+        bind = _Bind(self, plug)
+        self._binds.append(bind)
+        if "unreading" in self.moods:
+            plug.reading = False
+        bind.send(wire.BIND_TRX, 0, 1, wire.bind(self.name))
+
+    def ended(self, bind: _Bind) -> None:
+        self.books.drops[self.name].append(self.world.now)
+        if bind in self._binds:
+            self._binds.remove(bind)
+        for ask in bind.pending.values():
+            self._unsure(ask)
+        bind.pending.clear()
+        self.world.after(1 + 5 * self.random.random(), self._keep)
+
+    def vanish(self, on: bool) -> None:
+        """Gone without a word; back later."""
+        self.away = on
+        if on:
+            for bind in list(self._binds):
+                bind.plug.reset()
+        else:
+            for _ in range(self._wanted):
+                self._keep()
+
+    def drop(self) -> None:
+        for bind in list(self._binds):
+            bind.plug.reset()
+
+    def half_close(self) -> None:
+        for bind in list(self._binds):
+            bind.plug.end()
+
+    def read(self, on: bool) -> None:
+        self.books.drops[self.name].append(self.world.now)
+        for bind in self._binds:
+            bind.plug.reading = on
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
+    def ask(self, ask: Ask) -> None:
+        bound = [bind for bind in self._binds if bind.bound and bind.plug.open]
+        if not bound:
+            self._waiting.append(ask)
+            return
+        bind = self.random.choice(bound)
+        ask.tries += 1
+        if ask.asked_at < 0:
+            ask.asked_at = self.world.now
+        body = wire.submit(
+            ask.kind.encode(), "36180" if self.name == "shop" else "CHAPPE", ask.to, ask.text, ask.reference, ask.tag,
+            ask.registered,
+        )  # fmt: skip
+        sequence = bind.request(wire.SUBMIT, body)
+        bind.pending[sequence] = ask
+        self.world.after(PATIENCE, self._waited, bind, sequence)
+
+    def _waited(self, bind: _Bind, sequence: int) -> None:
+        ask = bind.pending.pop(sequence, None)
+        if ask is not None:
+            self._unsure(ask)
+
+    def _unsure(self, ask: Ask) -> None:
+        """No answer: nobody knows whether the gateway has it. With a reference it is safe to ask again."""
+        if ask.ids:
+            return
+        ask.unsure = True
+        if ask.reference and ask.tries < 30:
+            self.books.happened["application.resubmits"] += 1
+            self.world.after(2 + 20 * self.random.random(), self.ask, ask)
+
+    def _answered(self, bind: _Bind, ask: Ask, status: int, body: bytes) -> None:
+        ask.statuses.append(status)
+        if status == 0:
+            given = body.rstrip(b"\0").split(b"\0")[0].decode()
+            if given not in ask.ids:
+                ask.ids.append(given)
+            if ask.accepted_at < 0:
+                ask.accepted_at = self.world.now
+            self.books.by_id.setdefault(given, ask)
+            for told in [told for told in self.books.strange if told[:2] == (self.name, given)]:
+                self.books.strange.remove(told)  # read from another bind before this answer
+                ask.told.append(told[2:])
+            self.books.tell(self.name, f"{ask.token} accepted as {given}")
+            if ask.reference and self.mood("resubmit"):
+                self.world.after(60 * self.random.random(), self.ask, ask)
+            elif self.mood("cancel"):
+                ask.cancelled = True
+                cancel = b"\0" + given.encode() + b"\0" + b"\0\0\0" + b"\0\0\0"
+                bind.request(wire.CANCEL, cancel)
+            return
+        self.books.tell(self.name, f"{ask.token} refused {status:#x}")
+        if status in _LATER and ask.tries < 30 and (ask.reference or not ask.unsure):
+            self.world.after(1 + 30 * self.random.random(), self.ask, ask)
+
+    # ── what comes ───────────────────────────────────────────────────────────────────────────────────────
+    def pdu(self, bind: _Bind, command: int, status: int, sequence: int, body: bytes) -> None:
+        if command == wire.SUBMIT | wire.RESP:
+            ask = bind.pending.pop(sequence, None)
+            if ask is not None:
+                self._answered(bind, ask, status, body)
+        elif command == wire.DELIVER:
+            self._given(bind, sequence, wire.parse_sm(body))
+        elif command == wire.ENQUIRE:
+            bind.send(command | wire.RESP, 0, sequence)
+        elif command == wire.BIND_TRX | wire.RESP:
+            if status:
+                bind.plug.end()
+                return
+            bind.bound = True
+            waiting, self._waiting = self._waiting, []
+            for ask in waiting:
+                self.world.after(0.05 + self.random.random(), self.ask, ask)
+            self._keep()
+        elif command == wire.UNBIND:
+            bind.send(command | wire.RESP, 0, sequence)
+
+    def _given(self, bind: _Bind, sequence: int, sm: wire.Submission) -> None:
+        answer: int | None = 0
+        if self.mood("mute"):
+            answer = None
+        elif self.mood("later"):
+            answer = wire.LATER
+        if answer is not None:
+            bind.send(wire.DELIVER | wire.RESP, answer, sequence, b"\0")
+        if sm.esm & 0x3C:
+            self._receipt(sm, answer == 0)
+        else:
+            self._reply(sm, answer == 0)
+
+    def _receipt(self, sm: wire.Submission, taken: bool) -> None:
+        found = _RECEIPT.search(sm.text)
+        if found is None:
+            self.books.violation("receipt", f"{self.name} was given a receipt that nobody can read: {sm.text!r}")
+            return
+        given, stat = found[1].decode(), found[2].decode()
+        ask = self.books.by_id.get(given)
+        self.books.tell(self.name, f"told {ask.token if ask else given} {stat}, answered {taken}")
+        if ask is None:
+            self.books.strange.append((self.name, given, self.world.now, stat, taken))
+        elif ask.account != self.name:
+            self.books.violation("privacy", f"{self.name} was told of {ask}")
+        else:
+            ask.told.append((self.world.now, stat, taken))
+
+    def _reply(self, sm: wire.Submission, taken: bool) -> None:
+        found = _REPLY.search(sm.text)
+        reply = self.books.replies.get(found.group().decode()) if found else self.books.plain.get(sm.source + sm.destination)
+        if reply is None:
+            return
+        self.books.tell(self.name, f"given {reply.token} from {sm.source}, answered {taken}")
+        if reply.owner != self.name:
+            self.books.violation("privacy", f"{self.name} was given {reply.token}, which is {reply.owner}'s")
+        elif found is not None and (text := sm.text.decode("ascii", "replace")) != reply.text:
+            if text in reply.text and any(at >= reply.begun for at in self.books.deaths):
+                return  # a part that was acknowledged and yet sent again after a death: see docs/reliability.md
+            self.books.violation("reply", f"{reply.token} came as {sm.text!r}, was {reply.text!r}")
+        reply.given.append((self.world.now, taken))

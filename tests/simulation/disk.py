@@ -1,0 +1,207 @@
+"""The store's outside: COMMITs that take their time, disks that refuse, power that goes.
+
+The real SQLite on real files; only the thread that commits becomes a moment of virtual time, and a thin wrapper
+stands before the writing connection. When power goes, what is left is what the last fsync covered, and of what
+was written since, any sectors: SQLite has to find its way.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simulation.clockwork import World
+
+__all__ = ["Connection", "Disk", "Lane", "Queries"]
+
+SECTOR = 512
+
+
+class Disk:
+    """What is wrong with it now. stall: seconds a COMMIT hangs. refuse: the error of every write, "" for none.
+
+    cut_at: the COMMIT during which power goes, counted from the start; 0 for never. cut: called then.
+    """
+
+    def __init__(self, world: World, draw: random.Random) -> None:
+        self.world = world
+        self.random = draw
+        self.stall = 0.0
+        self.refuse = ""
+        self.refuse_commits_only = False
+        self.commits = 0
+        self.cut_at = 0
+        self.cut: Callable[[], object] = lambda: None
+        self.left: dict[str, bytes] = {}
+        self.path = Path()
+        self.refusals = 0
+
+    def files(self) -> dict[str, bytes]:
+        """The database and its WAL as they stand; the shared memory dies with the machine."""
+        found = {}
+        for suffix in ("", "-wal"):
+            path = Path(f"{self.path}{suffix}")
+            if path.exists():
+                found[suffix] = path.read_bytes()
+        return found
+
+    def put_back(self, files: dict[str, bytes]) -> None:
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        for suffix, octets in files.items():
+            Path(f"{self.path}{suffix}").write_bytes(octets)
+
+    def check(self, commit: bool) -> None:
+        if self.refuse and (commit or not self.refuse_commits_only):
+            self.refusals += 1
+            raise _error(self.refuse)
+
+    def commit(self, db: sqlite3.Connection) -> None:
+        self.check(commit=True)
+        self.commits += 1
+        if self.commits != self.cut_at:
+            db.execute("COMMIT")
+            return
+        before = self.files()
+        db.execute("COMMIT")
+        self.left = self._torn(before, self.files())
+        self.cut()
+
+    def _torn(self, before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes]:
+        """Power went during this COMMIT. Frames are synced before a checkpoint touches the database."""
+        checkpointed = before.get("") != after.get("")
+        torn = dict(after)
+        which = "" if checkpointed else "-wal"
+        old, new = before.get(which, b""), after.get(which, b"")
+        out = bytearray(old.ljust(len(new), b"\0"))
+        for begin in range(0, len(new), SECTOR):
+            if self.random.random() < 0.5:
+                out[begin : begin + SECTOR] = new[begin : begin + SECTOR]
+        if not checkpointed and self.random.random() < 0.5:  # the file had not grown yet
+            del out[self.random.randrange(len(old), len(out) + 1) :]
+        torn[which] = bytes(out)
+        return torn
+
+
+def _error(words: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database or disk is full" if words == "SQLITE_FULL" else "disk I/O error")
+    error.sqlite_errorname = words  # type: ignore[misc]
+    return error
+
+
+class Connection:
+    """A sqlite3.Connection behind a disk."""
+
+    def __init__(self, db: sqlite3.Connection, disk: Disk) -> None:
+        self._db = db
+        self._disk = disk
+
+    def execute(self, sql: str, *args: Any) -> Any:
+        if sql == "COMMIT":
+            return self._disk.commit(self._db)
+        if sql.startswith("CREATE TABLE probe"):
+            self._disk.check(commit=False)
+        return self._db.execute(sql, *args)
+
+    def executemany(self, sql: str, rows: Any) -> Any:
+        self._disk.check(commit=False)
+        return self._db.executemany(sql, rows)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._db.in_transaction
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
+class Lane:
+    """In the place of the writer's queue and thread: each job is done at a later moment, in order."""
+
+    def __init__(self, disk: Disk, dead: Callable[[], bool]) -> None:
+        self._disk = disk
+        self._dead = dead
+        self._free = 0.0
+
+    def put(self, job: Callable[[], object] | None) -> None:
+        if job is None:
+            return
+        disk = self._disk
+        took = 0.0003 + 0.006 * disk.random.random() ** 3 + disk.stall * disk.random.random()
+        self._free = max(self._free, disk.world.now) + took
+        disk.world.at(self._free, self._do, job)
+
+    def _do(self, job: Callable[[], object]) -> None:
+        if not self._dead():
+            job()
+
+
+class _Waits:
+    """Awaitable and async context manager, as aiosqlite's results are."""
+
+    def __init__(self, make: Any) -> None:
+        self._make = make
+        self._made: Any = None
+
+    def __await__(self) -> Any:
+        return self._make().__await__()
+
+    async def __aenter__(self) -> Any:
+        self._made = await self._make()
+        return self._made
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._made.close()
+
+
+class _Cursor:
+    def __init__(self, run: Any, cursor: sqlite3.Cursor) -> None:
+        self._run = run
+        self._cursor = cursor
+
+    async def fetchall(self) -> list[Any]:
+        rows: list[Any] = await self._run(self._cursor.fetchall)
+        return rows
+
+    async def close(self) -> None:
+        self._cursor.close()
+
+
+class _Reader:
+    def __init__(self, run: Any, db: sqlite3.Connection) -> None:
+        self._run = run
+        self._db = db
+
+    def execute(self, sql: str, arguments: Any = ()) -> _Waits:
+        async def make() -> _Cursor:
+            return _Cursor(self._run, await self._run(lambda: self._db.execute(sql, arguments)))
+
+        return _Waits(make)
+
+    async def close(self) -> None:
+        self._db.close()
+
+
+class Queries:
+    """In the place of the module aiosqlite: its thread becomes moments too."""
+
+    Connection = _Reader
+    Error = sqlite3.Error
+    OperationalError = sqlite3.OperationalError
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        self._run = run
+        self.opened: list[sqlite3.Connection] = []
+
+    def connect(self, database: str, **options: Any) -> _Waits:
+        async def make() -> _Reader:
+            db = sqlite3.connect(database, check_same_thread=False, **options)
+            self.opened.append(db)
+            return _Reader(self._run, db)
+
+        return _Waits(make)
+
+

@@ -1,0 +1,160 @@
+"""The storm's faults: a list drawn from the seed, each switched on at its moment and off again.
+
+A fault is data (when, what, on whom, for how long, how bad), so that a failing run can be replayed with fewer of
+them. What a fault means is one entry of EFFECTS.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from simulation.storm import Storm
+
+__all__ = ["EFFECTS", "Fault", "drawn"]
+
+
+class Fault(NamedTuple):
+    at: float
+    what: str
+    whom: str
+    lasts: float
+    level: float
+
+    def __str__(self) -> str:
+        lasts = f" for {self.lasts:.0f} s" if self.lasts else ""
+        return f"{self.at:10.3f}  {self.what:<24} {self.whom}{lasts} ({self.level:.2f})"
+
+
+CARRIER_MOODS = ("throttled", "queue_full", "retry", "refused", "next_route", "silent", "slow", "dead", "no_receipt",
+                 "undelivered", "other_base", "early", "late", "twice", "bind_refused")  # fmt: skip
+APPLICATION_MOODS = ("mute", "later", "resubmit", "cancel")
+Effect = Callable[["Storm", Fault], object]
+
+
+def _mood(storm: Storm, fault: Fault) -> None:
+    actor = storm.actors[fault.whom]
+    name = fault.what.split(".")[1]
+    actor.moods[name] = fault.level
+    storm.world.after(fault.lasts, actor.moods.pop, name, None)
+
+
+def _door(storm: Storm, fault: Fault) -> None:
+    carrier = storm.carriers[fault.whom]
+    carrier.open_door(False)
+    storm.world.after(fault.lasts, carrier.open_door, True)
+
+
+def _deaf(storm: Storm, fault: Fault) -> None:
+    carrier = storm.carriers[fault.whom]
+    storm.network.deaf.add(carrier.port)
+    carrier.drop()
+    storm.world.after(fault.lasts, storm.network.deaf.discard, carrier.port)
+
+
+def _unreading(storm: Storm, fault: Fault) -> None:
+    actor = storm.actors[fault.whom]
+    actor.moods["unreading"] = 1.0
+    actor.read(False)
+
+    def again() -> None:
+        actor.moods.pop("unreading", None)
+        actor.read(True)
+
+    storm.world.after(fault.lasts, again)
+
+
+def _slow(storm: Storm, fault: Fault) -> None:
+    port = storm.carriers[fault.whom].port if fault.whom in storm.carriers else 2775
+    storm.network.slow[port] = 5 * fault.level
+    storm.world.after(fault.lasts, storm.network.slow.pop, port, None)
+
+
+def _away(storm: Storm, fault: Fault) -> None:
+    application = storm.applications[fault.whom]
+    application.vanish(True)
+    storm.world.after(fault.lasts, application.vanish, False)
+
+
+def _burst(storm: Storm, fault: Fault) -> None:
+    for _ in range(int(20 + 100 * fault.level)):
+        storm.world.after(2 * storm.random.random(), storm.submit, fault.whom)
+
+
+def _refusing(storm: Storm, fault: Fault) -> None:
+    """The disk answers ENOSPC to every write, or EIO at COMMIT."""
+    disk = storm.disk
+    disk.refuse = "SQLITE_FULL" if fault.level < 0.5 else "SQLITE_IOERR_FSYNC"
+    disk.refuse_commits_only = fault.level >= 0.5
+    storm.sick(fault.lasts)
+    storm.world.after(fault.lasts, setattr, disk, "refuse", "")
+
+
+def _hanging(storm: Storm, fault: Fault) -> None:
+    storm.disk.stall = 6 * fault.level
+    storm.sick(fault.lasts)
+    storm.world.after(fault.lasts, setattr, storm.disk, "stall", 0.0)
+
+
+EFFECTS: dict[str, Effect] = {
+    **{f"carrier.{name}": _mood for name in CARRIER_MOODS},
+    **{f"application.{name}": _mood for name in APPLICATION_MOODS},
+    "carrier.reset": lambda storm, fault: storm.carriers[fault.whom].drop(),
+    "carrier.half_close": lambda storm, fault: storm.carriers[fault.whom].half_close(),
+    "carrier.closed": _door,
+    "carrier.unreachable": _deaf,
+    "carrier.unreading": _unreading,
+    "carrier.line_slow": _slow,
+    "application.reset": lambda storm, fault: storm.applications[fault.whom].drop(),
+    "application.half_close": lambda storm, fault: storm.applications[fault.whom].half_close(),
+    "application.away": _away,
+    "application.unreading": _unreading,
+    "application.line_slow": _slow,
+    "application.burst": _burst,
+    "phones.reply": lambda storm, fault: storm.reply(fault.level),
+    "phones.stop": lambda storm, fault: storm.stop_word(),
+    "disk.refuses": _refusing,
+    "disk.hangs": _hanging,
+    "disk.nearly_full": lambda storm, fault: storm.nearly_full(fault.lasts),
+    "process.killed": lambda storm, fault: storm.kill(int(1000 * fault.level ** 3)),
+    "process.power": lambda storm, fault: storm.cut_power(1 + int(20 * fault.level)),
+    "process.restarted": lambda storm, fault: storm.restart(),
+    "process.stalls": lambda storm, fault: storm.stall(0.05 + 3 * fault.level**3),
+    "clock.jumps": lambda storm, fault: storm.jump((fault.level - 0.5) * 14_400),
+    "operator.reloads": lambda storm, fault: storm.operator.reload(fault.level),
+    "operator.holds": lambda storm, fault: storm.operator.hold(fault.lasts, fault.level),
+    "operator.drains": lambda storm, fault: storm.operator.drain(fault.lasts),
+    "operator.link": lambda storm, fault: storm.operator.link(fault.whom, fault.lasts, fault.level),
+    "operator.looks": lambda storm, fault: storm.operator.look(fault.level),
+}
+
+_SHORT = {"disk.refuses", "disk.hangs", "operator.drains"}
+_NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
+            "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
+            "clock.jumps", "operator.reloads", "operator.looks"}  # fmt: skip
+_WEIGHT = {"phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
+           "clock.jumps": 0.5, "carrier.reset": 2}  # fmt: skip
+
+
+def drawn(draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str]) -> list[Fault]:
+    """`count` faults before `until`, about half of them in thick weather: several within a minute or two."""
+    names = list(EFFECTS)
+    weights = [_WEIGHT.get(name, 1.0) for name in names]
+    found = []
+    thick = [draw.uniform(60, until) for _ in range(max(1, count // 12))]
+    for _ in range(count):
+        what = draw.choices(names, weights)[0]
+        at = draw.choice(thick) + draw.uniform(0, 120) if draw.random() < 0.6 else draw.uniform(30, until)
+        whom = draw.choice(applications if what.startswith("application") else carriers)
+        lasts = 0.0 if what in _NO_TIME else draw.choice((2, 20, 120) if what in _SHORT else (5, 60, 600, 7200)) * (
+            0.5 + draw.random()
+        )
+        level = draw.choice((0.1, 0.3, 1.0)) if "mood" in what or EFFECTS[what] is _mood else draw.random()
+        found.append(Fault(round(min(at, until), 3), what, whom, round(lasts, 3), level))
+    return sorted(found)
+
+
+def words(fault: Fault) -> dict[str, Any]:
+    return fault._asdict()

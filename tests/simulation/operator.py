@@ -1,0 +1,102 @@
+"""An operator as a random actor, by the control socket: reloads, holds, drains, switches links off, looks around."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from simulation.network import Plug
+
+if TYPE_CHECKING:
+    from simulation.storm import Storm
+
+__all__ = ["Operator"]
+
+
+class Operator:
+    """See the module. Every act that takes something away is undone later; a restart of the gateway may do it first."""
+
+    def __init__(self, storm: Storm, draw: random.Random) -> None:
+        self.storm = storm
+        self.random = draw
+        self.held: list[dict[str, str]] = []
+
+    def ask(self, verb: str, args: dict[str, Any], then: Callable[[dict[str, Any]], object] = lambda _: None) -> None:
+        """One request; then() hears the last line of the answer that has one."""
+        storm = self.storm
+        received = bytearray()
+
+        def data(octets: bytes) -> None:
+            received.extend(octets)
+
+        def end() -> None:
+            lines = [json.loads(line) for line in bytes(received).splitlines()]
+            answer = next((line for line in lines if "data" in line or "error" in line), {})
+            storm.books.tell("operator", f"{verb} {args}: {str(answer)[:100]}")
+            then(answer)
+
+        def opened(plug: Plug | None) -> None:
+            if plug is None or not plug.open:
+                then({})
+                return
+            plug.on_data, plug.on_end = data, end
+            plug.send(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
+
+        storm.network.connect_in("control", opened)
+
+    def reload(self, level: float) -> None:
+        """Other rates and windows."""
+        storm = self.storm
+        name = self.random.choice(sorted(storm.carriers))
+        rate = self.random.choice((2, 5, 10, 20, 50))
+        table = storm.table["bearers"][name]
+        table["rate"] = rate
+        if level > 0.7:  # bound anew
+            table["link"]["window"] = self.random.choice((1, 5, 20))
+        storm.write_configuration()
+        storm.books.rates[name].append((storm.world.now, rate))
+        self.ask("reload", {}, lambda _: storm.books.rates[name].append((storm.world.now, rate)))
+
+    def hold(self, lasts: float, level: float) -> None:
+        flow = {"account": self.random.choice(("shop", "bank"))} if level < 0.5 else {"kind": "transactional"}
+        self.held.append(flow)
+        self.ask("hold", dict(flow))
+        self.storm.world.after(lasts, self.release, flow)
+
+    def release(self, flow: dict[str, str]) -> None:
+        """Until somebody hears it."""
+        if flow not in self.held:
+            return
+
+        def heard(answer: dict[str, Any]) -> None:
+            if answer:
+                while flow in self.held:
+                    self.held.remove(flow)
+            else:
+                self.storm.world.after(5.0, self.release, flow)
+
+        self.ask("release", dict(flow), heard)
+
+    def drain(self, lasts: float) -> None:
+        self.ask("drain", {})
+        self.storm.world.after(lasts, self._until_heard, "drain", {"off": True})
+
+    def link(self, name: str, lasts: float, level: float) -> None:
+        if level < 0.4:
+            self.ask("link", {"name": name, "act": "reset"})
+            return
+        self.ask("link", {"name": name, "act": "disable"})
+        self.storm.world.after(lasts, self._until_heard, "link", {"name": name, "act": "enable"})
+
+    def look(self, level: float) -> None:
+        verb = ("status", "links", "queue", "accounts", "orphans")[int(level * 5)]
+        self.ask(verb, {})
+
+    def _until_heard(self, verb: str, args: dict[str, Any]) -> None:
+        def heard(answer: dict[str, Any]) -> None:
+            if not answer:
+                self.storm.world.after(5.0, self._until_heard, verb, args)
+
+        self.ask(verb, dict(args), heard)

@@ -1,0 +1,370 @@
+"""One run of the storm: a world, a gateway that is killed and started again in it, faults, calm, and a verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from simulation import faults as weather
+from simulation import wire
+from simulation.application import Application
+from simulation.books import KINDS, Ask, Attempt, Books, Reply
+from simulation.carrier import TOKEN, Carrier
+from simulation.clockwork import Crash, Spinning, World
+from simulation.disk import Disk
+from simulation.faults import EFFECTS, Fault
+from simulation.judge import Judge
+from simulation.network import Network, Plug
+from simulation.operator import Operator
+from simulation.process import Process, SimClock, seams
+from system.gatewayconfig import written
+
+__all__ = ["Result", "Storm", "run"]
+
+BEGINNINGS = ("2026-03-28T06:30", "2026-10-24T15:00", "2026-11-10T16:00", "2026-12-31T08:00", "2026-06-10T05:45",
+              "2026-06-12T16:20")  # fmt: skip
+"""UTC; summer time begins and ends, a holiday is near, midnight of a year, a Wednesday, a Friday evening."""
+DAY = 86_400.0
+ALLOWED = frozenset({"alarm.raised"})
+
+
+class Result:
+    """What came of a seed. digest: of every octet that left the gateway, with its moment."""
+
+    def __init__(self, storm: Storm) -> None:
+        self.seed = storm.seed
+        self.faults = storm.faults
+        self.wrong = storm.books.wrong
+        self.happened = storm.books.happened
+        self.days = storm.world.now / DAY
+        self.digest = storm.digest.hexdigest()
+        self.asked = len(storm.books.asks)
+        self.sent = sum(len(ask.attempts) for ask in storm.books.asks.values())
+        self.told = sum(len(ask.told) for ask in storm.books.asks.values())
+        self.lives = len(storm.books.starts)
+        self.story = storm.books.story
+
+
+class Storm:
+    """See the module. days: of storm, before the calm."""
+
+    def __init__(self, seed: int, faults: list[Fault] | None = None, days: float = 1.0, story: bool = False) -> None:
+        self.seed = seed
+        self.days = days
+        self.random = self._draw("traffic")
+        self.world = World()
+        self.network = Network(self.world, self._draw("network"))
+        self.disk = Disk(self.world, self._draw("disk"))
+        begin = datetime.fromisoformat(self._draw("begin").choice(BEGINNINGS)).replace(tzinfo=UTC)
+        self.clock = SimClock(self.world, int(begin.timestamp() * 1000))
+        self.books = Books(lambda: self.world.now, self.clock.wall_ms)
+        if story:
+            self.books.story = []
+        self.judge = Judge(self.books)
+        self.digest = hashlib.sha256()
+        self.folder = Path(tempfile.mkdtemp(prefix="chappe-storm-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+        self.disk.path = self.folder / "state" / "chappe.db"
+        self.disk.cut = self._power_is_gone
+        draw = self._draw("shape")
+        self.table = _configuration(self.folder, draw)
+        self.config = self.write_configuration()
+        self.carriers = {
+            name: Carrier(name, table["link"]["port"], self.world, self.network, self.books, self._draw(name),
+                          draw.choice(("decimal", "hex", "HEX", "padded")))
+            for name, table in self.table["bearers"].items()
+        }  # fmt: skip
+        self.applications = {
+            name: Application(name, self.world, self.network, self.books, self._draw(name), draw.choice((1, 2)))
+            for name in self.table["accounts"]
+        }
+        self.actors: dict[str, Any] = {**self.carriers, **self.applications}
+        self.operator = Operator(self, self._draw("operator"))
+        for name, table in self.table["bearers"].items():
+            self.books.rates[name] = [(0.0, table["rate"])]
+        count = max(12, int(days * draw.choice((10, 25, 50, 90))))
+        names = list(self.carriers), list(self.applications)
+        self.faults = weather.drawn(self._draw("faults"), days * DAY, count, *names) if faults is None else faults
+        self.process: Process | None = None
+        self._frames: dict[Plug, wire.Deframer] = {}
+        self._serial = 0
+        self._power = False
+        self._full_until = -1.0
+        self._lives = 0
+        self._phones = [f"+3361234{n:04d}" for n in range(16)]
+
+    def _draw(self, name: str) -> random.Random:
+        return random.Random(f"{self.seed} {name}")
+
+    def write_configuration(self) -> Path:
+        return written(self.folder, self.table)
+
+    # ── running ──────────────────────────────────────────────────────────────────────────────────────────
+    def run(self) -> Result:
+        self.network.tap = self._tap
+        world = self.world
+        for fault in self.faults:
+            world.at(fault.at, self._strike, fault)
+        for name in self.applications:
+            world.after(10, self._traffic, name)
+        free = lambda: 0 if world.now < self._full_until else 10**12  # noqa: E731
+        with seams(self.disk, self._draw("urandom"), free, self._line):
+            try:
+                self._start()
+                self._until(self.days * DAY)
+                self._calm()
+                self._drained()
+                self.judge.settle()
+                self._bounded()
+            except Spinning as error:
+                self.books.violation("spins", str(error))
+            finally:
+                if self.process is not None:
+                    self.process.die()
+                shutil.rmtree(self.folder, ignore_errors=True)
+        return Result(self)
+
+    def _until(self, end: float) -> None:
+        world = self.world
+        while world.now < end:
+            process = self.process
+            if process is None:
+                world.step()
+                continue
+            try:
+                process.loop.turn()
+            except Crash:
+                self._died()
+                continue
+            if process.stopped:
+                self._died(words="stopped")
+            elif process.failed:
+                self._did_not_start(process.failed)
+
+    def _start(self) -> None:
+        self._lives += 1
+        self.books.starts.append(self.world.now)
+        for name, table in self.table["bearers"].items():
+            self.books.rates[name] = [(self.world.now, table["rate"])]
+        self.process = Process(
+            self.world, self.network, self.disk, self.clock, self.config, f"{self.seed} life {self._lives}"
+        )
+
+    def _died(self, words: str = "died") -> None:
+        process = self.process
+        assert process is not None
+        left = self.disk.left if self._power else None
+        self.books.tell("gateway", f"{'power is gone' if self._power else words}")
+        self._power = False
+        self._complaints(process)
+        process.die(left)
+        self.process = None
+        self.books.deaths.append(self.world.now)
+        self._frames.clear()
+        self.world.after(1.5 + 20 * self.random.random() ** 4, self._start)
+
+    def _did_not_start(self, why: str) -> None:
+        if not self.disk.refuse:
+            self.books.violation("start", why)
+        self._died(f"did not start: {why}")
+
+    def _complaints(self, process: Process) -> None:
+        for words in process.loop.complaints:
+            self.books.violation("loop", words)
+
+    # ── faults ───────────────────────────────────────────────────────────────────────────────────────────
+    def _strike(self, fault: Fault) -> None:
+        self.books.fault(fault.what)
+        EFFECTS[fault.what](self, fault)
+
+    def kill(self, steps: int) -> None:
+        if self.process is not None:
+            self.process.loop.crash_at = self.process.loop.steps + 1 + steps
+
+    def cut_power(self, commits: int) -> None:
+        self.disk.cut_at = self.disk.commits + commits
+
+    def _power_is_gone(self) -> None:
+        if self.process is not None:
+            self._power = True
+            self.process.loop.crash_at = self.process.loop.steps
+
+    def restart(self) -> None:
+        process = self.process
+        if process is not None and process.ready:
+            process.ready = False
+            process.stop()
+            self.world.after(120, self._must_have_stopped, process)
+
+    def _must_have_stopped(self, process: Process) -> None:
+        if process is self.process and not process.stopped and not self.disk.refuse:
+            self.books.violation("stop", "the gateway did not stop within 120 s of SIGTERM")
+
+    def stall(self, seconds: float) -> None:
+        self.world.now += seconds
+
+    def jump(self, seconds: float) -> None:
+        self.clock.base_ms += int(seconds * 1000)
+
+    def sick(self, lasts: float) -> None:
+        self.books.sick.append([self.world.now, self.world.now + lasts + 10])
+
+    def nearly_full(self, lasts: float) -> None:
+        self._full_until = self.world.now + lasts
+
+    # ── traffic ──────────────────────────────────────────────────────────────────────────────────────────
+    def _traffic(self, name: str) -> None:
+        if self.world.now > self.days * DAY - 60:
+            return
+        for _ in range(1 + int(4 * self.random.random() ** 2)):
+            self.submit(name)
+        self.world.after(self.random.expovariate(1 / 600), self._traffic, name)
+
+    def submit(self, name: str) -> None:
+        draw = self.random
+        self._serial += 1
+        token = f"M{self._serial:06d}"
+        kind = draw.choices(KINDS, (2, 1, 4, 3))[0]
+        parts = draw.choice((1, 1, 1, 1, 2, 3))
+        length = 60 if parts == 1 else 153 * parts - 20
+        text = (f"{token} Bonjour ".encode() * 40)[:length].rstrip()
+        ask = Ask(
+            token, name, kind, draw.choice(self._phones), draw.choice(("", "", "c1")),
+            f"r{token}" if draw.random() < 0.85 else "", 1 if draw.random() < 0.9 else 0, text, parts,
+        )  # fmt: skip
+        self.books.asks[token] = ask
+        self.applications[name].ask(ask)
+
+    def reply(self, level: float) -> None:
+        draw = self.random
+        self._serial += 1
+        token = f"R{self._serial:06d}"
+        to, owner = draw.choice((("36180", "shop"), ("36111", "bank")))
+        parts = 1 + int(3 * level)
+        text = (f"{token} oui " * 60)[: 100 * parts].rstrip()
+        reply = Reply(token, draw.choice(self._phones), to, owner, text, parts, self.world.now)
+        self.books.replies[token] = reply
+        draw.choice(list(self.carriers.values())).reply(reply)
+
+    def stop_word(self) -> None:
+        draw = self.random
+        self._serial += 1
+        to, owner = draw.choice((("36180", "shop"), ("36111", "bank")))
+        reply = Reply(f"S{self._serial:06d}", draw.choice(self._phones), to, owner, "STOP", 1, self.world.now)
+        self.books.replies[reply.token] = reply
+        self.books.plain[reply.source + to] = reply
+        draw.choice(list(self.carriers.values())).reply(reply)
+
+    # ── seeing ───────────────────────────────────────────────────────────────────────────────────────────
+    def _tap(self, plug: Plug, octets: bytes) -> None:
+        """The gateway hands these octets to a transport."""
+        self.digest.update(f"{self.world.now:.9f} {plug.port} ".encode())
+        if plug.port != "control":  # which tells of paths and of the machine
+            self.digest.update(octets)
+        bearer = next((name for name, c in self.carriers.items() if c.port == plug.port), "")
+        if not bearer:
+            return
+        frames = self._frames.setdefault(plug, wire.Deframer())
+        for command, _, _, body in frames.feed(octets):
+            if command == wire.SUBMIT:
+                self.judge.rate(bearer)
+                self._handed(bearer, wire.parse_sm(body))
+
+    def _handed(self, bearer: str, sm: wire.Submission) -> None:
+        found = TOKEN.search(sm.text)
+        if found is None:
+            return  # the gateway's own: the confirmation of a STOP
+        ask = self.books.asks[found.group().decode()]
+        attempt = Attempt(bearer, sm.part, sm.total, self.world.now, self.clock.wall_ms())
+        ask.attempts.append(attempt)
+        self.books.tell("gateway", f"{ask.token} part {sm.part}/{sm.total} leaves by {bearer}")
+        self.judge.handed(ask, attempt)
+
+    def _line(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        self.books.tell("log", level, event, fields)
+        if level in ("error", "critical", "exception") and event not in ALLOWED:
+            self.books.violation("log", f"{event} {fields}")
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────
+    def _calm(self) -> None:
+        """Everything is mended, everybody is there."""
+        self.books.tell("world", "calm")
+        self.disk.refuse, self.disk.stall, self.disk.cut_at = "", 0.0, 0
+        self._full_until = -1.0
+        self.network.deaf.clear()
+        self.network.slow.clear()
+        for actor in self.actors.values():
+            actor.moods.clear()
+            actor.read(True)
+        for carrier in self.carriers.values():
+            carrier.open_door(True)
+        for application in self.applications.values():
+            if application.away:
+                application.vanish(False)
+        for flow in list(self.operator.held):
+            self.operator.release(flow)
+        self.operator._until_heard("drain", {"off": True})
+        for name in self.carriers:
+            self.operator._until_heard("link", {"name": name, "act": "enable"})
+
+    def _drained(self) -> None:
+        """Until nobody waits for anything; at most as long as the longest validity and the wait for receipts."""
+        end = self.world.now + 3 * DAY
+        while self.world.now < end:
+            self._until(self.world.now + 1800)
+            if not self.judge.open():
+                break
+        self._until(self.world.now + 900)
+
+    def _bounded(self) -> None:
+        process = self.process
+        if process is None or not process.ready or process.app is None:
+            self.books.violation("calm", "the gateway does not run when all is calm")
+            return
+        self._complaints(process)
+        tasks = [task for task in self._tasks(process) if not task.done()]
+        if len(tasks) > 40:
+            self.books.violation("bounded", f"{len(tasks)} tasks when all is calm")
+        if len(self.network.wires) > 12:
+            self.books.violation("bounded", f"{len(self.network.wires)} connections when all is calm")
+
+    def _tasks(self, process: Process) -> list[Any]:
+        import asyncio
+
+        return list(asyncio.all_tasks(process.loop))
+
+
+def _configuration(folder: Path, draw: random.Random) -> dict[str, Any]:
+    def bearer(port: int, **link: Any) -> dict[str, Any]:
+        return {
+            "driver": "smpp", "rate": draw.choice((2, 5, 20, 50)), "receipt_timeout": "1h",
+            "retry": {"first": 2, "max": 60, "tries": 5},
+            "link": {"host": "127.0.0.1", "port": port, "system_id": "chappe", "password": "secret",
+                     "window": draw.choice((1, 5, 20)), "response_timeout": 10, "enquire_link": draw.choice((30, 120)),
+                     "reconnect": {"first": 0.5, "max": 20}, **link},
+        }  # fmt: skip
+
+    common = {"password": "secret", "default_kind": "transactional", "senders": ["*"], "rate": 1000, "window": 100,
+              "validity": {"otp": "5m", "alert": "1h", "transactional": "12h", "marketing": "60h"}}  # fmt: skip
+    stop = {"otp": "stop", "alert": "wait", "transactional": "stop", "marketing": "stop"}
+    return {
+        "gateway": {"name": "storm", "state_dir": str(folder / "state")},
+        "store": {"min_free_disk": "1MB"},
+        "log": {"format": "json"},
+        "listeners": {"smpp": {"port": 2775, "enquire_link": draw.choice((60, 300))}},
+        "accounts": {"shop": {**common, "mo": ["36180"]}, "bank": {**common, "mo": ["36111"], "on_doubt": stop}},
+        "bearers": {"alpha": bearer(3001, binds=draw.choice((1, 2))), "beta": bearer(3002, bind="transmitter+receiver")},
+        "routes": {"all": {"bearers": ["alpha", "beta"], "fallback_after": 30}},
+        "rules": {"order": ["stop", "hours", "frequency"], "country": "fr", "stop": {"mention": "off"},
+                  "frequency": {"marketing": {"messages": 3, "per": "24h"}}},
+    }  # fmt: skip
+
+
+def run(seed: int, faults: list[Fault] | None = None, days: float = 1.0, story: bool = False) -> Result:
+    return Storm(seed, faults, days, story).run()
+
+
