@@ -28,7 +28,7 @@ ADVICE: Mapping[str, Advice] = {
             "Read its cause and remedy under Bearers.",
             "Reset it: it closes and opens its link at once. A refused bind or a parked modem tries again then.",
             "If the carrier does not answer, call the carrier with the time at which it began.",
-            "If messages must leave by another road now, disable it: the next tier takes over at once.",
+            "If it is open and takes nothing well, disable it: the next tier of its routes takes its place.",
         ),
     ),
     "fallback": Advice(
