@@ -3,12 +3,13 @@
             listeners/                         gateway                             drivers/
             ┌─────────┐    rules/                                                ┌───────────┐
  ESME ────▶ │ smpp    │ ──▶ intake ──▶ queue ──▶ dispatch ──▶ links ───────────▶ │ smpp      │ ──▶ SMSC
- ops  ────▶ │ control │       │          ▲           ▲          │               │ simulated │
-            └─────────┘       ▼          │           ▼          │               └───────────┘
-                 ▲         ═════════════ stores/ ═══════════    │
-                 │                ▲             ▲               │
-                 ├── outbox ◀─────┴─ receipts ◀─┴───────────────┤ ◀────────────── DLR
-                 └── outbox ◀─────── mo ◀───────────────────────┘ ◀────────────── MO
+ HTTP ────▶ │ http    │       │          ▲           ▲          │               │ modem     │ ──▶ GSM network
+ MQTT ────▶ │ mqtt    │       │          │           │          │               │ simulated │
+ ops  ────▶ │ control │       ▼          │           ▼          │               └───────────┘
+            └─────────┘    ═════════════ stores/ ═══════════     │
+                 ▲                ▲             ▲                │
+                 ├── outbox ◀─────┴─ receipts ◀─┴────────────────┤ ◀────────────── DLR
+                 └── outbox ◀─────── mo (STOP) ◀─────────────────┘ ◀────────────── MO
 
 Left to right for MT, right to left for receipts and MO; the two directions meet only in the store.
 """

@@ -121,12 +121,12 @@ def digits_of(lines: Sequence[str], low: int, high: int, alphabet: str = "012345
 
 
 def sim_state(lines: Sequence[str]) -> str:
-    """+CPIN: "READY", "SIM PIN", "SIM PUK", …; the last line counts. Raises Unreadable."""
+    """+CPIN: "READY", "SIM PIN", "SIM PUK", …; the last line counts; "" when none says it."""
     for line in reversed(lines):
         state = quoted(line).upper()
         if state:
             return state
-    raise Unreadable("+CPIN: and a state", " ".join(lines))
+    return ""
 
 
 def pin_tries(lines: Sequence[str]) -> int | None:

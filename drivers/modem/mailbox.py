@@ -29,11 +29,14 @@ Note = Callable[[str, str], None]
 
 
 class Place:
-    """Where a message lies. memory "": nowhere, it came straight to us. copies: other places of the same octets."""
+    """Where a message lies. memory: its name, "" where there is no choice, None for nowhere: it came straight to us.
+
+    copies: other places of the same octets.
+    """
 
     __slots__ = ("copies", "index", "memory", "name", "pdu")
 
-    def __init__(self, memory: str, index: int, pdu: str) -> None:
+    def __init__(self, memory: str | None, index: int, pdu: str) -> None:
         self.memory = memory
         self.index = index
         self.pdu = pdu
@@ -41,7 +44,7 @@ class Place:
         self.name = ""  # digest of an MO, by which it is known after a restart
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> tuple[str | None, int, str]:
         return self.memory, self.index, self.pdu
 
 
@@ -68,7 +71,7 @@ class Mailbox:
         self._books: Books | None = None
         self._wall = wall
         self._note = note
-        self._known: dict[tuple[str, int, str], int] = {}
+        self._known: dict[tuple[str | None, int, str], int] = {}
         self._origins: dict[int, Place] = {}  # of reports that wait for their submit, by id()
         self._again: list[Brought] = []
         self._telling: set[str] = set()  # digests of what is being stored: a copy of it waits
@@ -101,12 +104,12 @@ class Mailbox:
 
     def straight(self, length: int | None, pdu: str) -> list[Brought]:
         """A message that no memory has: +CMT, +CDS."""
-        return self._read(Place("", 0, pdu), length)
+        return self._read(Place(None, 0, pdu), length)
 
     def early(self, matches: Iterable[Match]) -> list[Brought]:
         """Reports whose submit was answered after them, or that waited in vain."""
         return [
-            Brought(_receipt(match), self._origins.pop(id(match.report), Place("", 0, "")))
+            Brought(_receipt(match), self._origins.pop(id(match.report), Place(None, 0, "")))
             for match in matches
         ]
 
@@ -140,7 +143,7 @@ class Mailbox:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────
     def _may_go(self, place: Place) -> None:
         for each in (place, *place.copies):
-            if each.memory:
+            if each.memory is not None:
                 self._known[each.key] = _DONE
                 self.gone.setdefault(each.memory, {})[each.index] = each
 
@@ -153,9 +156,9 @@ class Mailbox:
             message = decode_received(tpdu)
         except ValueError as error:
             self.counts["unreadable"] += 1
-            if place.memory:
+            if place.memory is not None:
                 self._known[place.key] = _UNREADABLE
-            where = f"{place.memory} {place.index}" if place.memory else "not stored"
+            where = "not stored" if place.memory is None else f"{place.memory} {place.index}".strip()
             self._note("message.unreadable", f"{error}; left in the modem ({where}): {place.pdu[:360]}")
             return []
         if isinstance(message, StatusReport):
@@ -165,7 +168,7 @@ class Mailbox:
     def _report(self, report: StatusReport, place: Place) -> list[Brought]:
         assert self._books is not None
         self.counts["reports"] += 1
-        if place.memory:
+        if place.memory is not None:
             self._known[place.key] = _WAITS
         for waiting in self._origins.values():
             if waiting.pdu == place.pdu:
@@ -197,7 +200,7 @@ class Mailbox:
             return []
         self._telling.add(place.name)
         self.counts["mo"] += 1
-        if place.memory:
+        if place.memory is not None:
             self._known[place.key] = _WAITS
         coding = data_coding_of(deliver.data_coding)
         at = deliver.sent_at or self._wall()

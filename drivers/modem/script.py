@@ -110,14 +110,19 @@ def ask(command: Command, again: bool = True) -> Ask:
     """The answer, asked twice if need be (`again`: not for what must not happen twice). Raises Silent."""
     answer: Answer | Prompt = yield command
     assert isinstance(answer, Answer)
-    if answer.final is not Final.NONE or answer.lines:
+    if answer.lines or not (answer.final is Final.NONE or _hollow(answer)):
         return answer
     if again and (yield from resync(command.seconds)):
         answer = yield command
         assert isinstance(answer, Answer)
-        if answer.final is not Final.NONE or answer.lines:
-            return answer
+    if answer.final is not Final.NONE or answer.lines:
+        return answer
     raise Silent(command)
+
+
+def _hollow(answer: Answer) -> bool:
+    """An OK without its line: what ended something else, which was asked before the port was opened anew."""
+    return answer.command.needs and answer.final is Final.OK
 
 
 def patient(command: Command, timings: Timings) -> Ask:

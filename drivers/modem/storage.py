@@ -30,8 +30,9 @@ def choose_memories(at: At, timings: Timings, facts: Facts) -> Script[None]:
         for arguments in (3, 2, 1):
             facts.arguments = arguments
             if (yield from select(at, facts, name)):
-                others = [each for each in ("ME", "SM", "SR") if each in named and each != name]
-                facts.reads = [name, *others]
+                if arguments < 3 or not named:
+                    named.append("SM")  # what takes new ones may be that still: not every argument was ours
+                facts.reads = [name, *(each for each in ("ME", "SM", "SR") if each in named and each != name)]
                 return
     facts.arguments = 0
     facts.reads = [""]  # there is no choice: one memory, whatever its name
