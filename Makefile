@@ -8,13 +8,14 @@ BIN := .venv/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 STAMP := .venv/.installed
+COMPILED_TESTS := tests/drivers/smpp tests/drivers/sms tests/drivers/test_simulated.py tests/contracts tests/gateway tests/system
 SHELL := /bin/sh
 
 # $(call step,what it is,command): one line when it goes well, all it said when it does not.
 step = @printf '%s ' '$(1):'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; printf '%s\n' "$$said"; exit 1; }
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 install: $(STAMP)  ## .venv with Chappe (editable) and its tools
 
@@ -46,6 +47,15 @@ bench-long: $(STAMP) bench-deps  ## 60 s runs, a million messages waiting, 100 k
 soak: $(STAMP) bench-deps  ## an hour of traffic with failures, watching memory and counts (ARGS='--minutes 600')
 	@$(PY) bench/soak.py $(ARGS)
 
+compiled: .venv/.compiled  ## a copy in build/compiled whose hot modules are machine code (mypyc; 2 minutes)
+	@$(PY) packages/compiled.py
+
+test-compiled: compiled  ## the tests of what was compiled, on what was compiled
+	@cd build/compiled && PYTHONPATH= ../../$(PY) -m pytest $(or $(ARGS),$(COMPILED_TESTS))
+
+dist-compiled: .venv/.compiled  ## a wheel of that copy, for this Python and machine, into dist/
+	@$(PY) packages/compiled.py --wheel dist
+
 bench-deps:
 	@$(PYTHON) tests/peers/install.py smppload
 
@@ -57,6 +67,9 @@ fuzz: $(STAMP)  ## each tests/fuzz/fuzz_*.py for FUZZ_SECONDS (60)
 
 storm: $(STAMP)  ## the whole gateway in simulation, faults drawn from a seed: SEEDS=1000, or SEED=42 to replay one
 	@PYTHONPATH=tests PYTHONHASHSEED=0 $(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100)) $(ARGS)
+
+storm-mistakes: $(STAMP)  ## plants each mistake of tests/simulation/mistakes.py: the storm must find it (20 minutes)
+	@STORM_MISTAKES=all $(PY) -m pytest tests/simulation -k mistake $(ARGS)
 
 dist: $(STAMP)  ## sdist and wheel into dist/
 	@$(PIP) install build && $(PY) -m build -q && ls dist
@@ -87,4 +100,9 @@ $(STAMP): pyproject.toml | $(PY)
 	@$(PIP) install -e '.[test]'
 	@touch $(STAMP)
 
-.PHONY: help install run test lint format test-deps bench bench-long bench-deps soak fuzz storm dist deb package-test clean
+.venv/.compiled: $(STAMP)
+	@$(PIP) install -e '.[compiled]'
+	@touch $@
+
+.PHONY: help install run test lint format test-deps bench bench-long bench-deps soak fuzz storm storm-mistakes dist deb package-test clean
+.PHONY: compiled test-compiled dist-compiled

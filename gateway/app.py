@@ -117,6 +117,7 @@ class App:
         self.control: ControlListener | None = None
         self._lock: IO[str] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._reloading = asyncio.Lock()
 
     # ── starting ─────────────────────────────────────────────────────────────────────────────────────────
     async def start(self) -> None:
@@ -267,8 +268,11 @@ class App:
         await self.links.stop(name, seconds)
 
     async def reload(self) -> list[dict[str, str]]:
-        """Read the file again and apply the difference; see reload.py for what it raises."""
-        return await reload(self)
+        """Read the file again and apply the difference; see reload.py for what it raises. One at a time."""
+        async with self._reloading:
+            if self.draining:
+                raise ValueError("the gateway is stopping: nothing was changed")
+            return await reload(self)
 
     def rulebook(self) -> Rulebook:
         """The rules as they are configured now; what they count is read where it is not counted yet."""
@@ -289,6 +293,8 @@ class App:
         notify("STOPPING=1")
         if self.control is not None:
             await self.control.stop()
+        async with self._reloading:
+            pass  # one under way would open bearers behind us
         if getattr(self, "smpp", None) is not None and self.smpp is not None and drain:
             await self.smpp.drain(min(drain, 5.0))
         if hasattr(self, "links"):
@@ -333,7 +339,10 @@ class App:
         beat_at = self.clock.now()
         while True:
             await asyncio.sleep(min(1.0, watchdog or 1.0))
-            self.lookout.look()
+            try:
+                self.lookout.look()
+            except Exception:  # what cannot be looked at is no reason to miss the watchdog's beat
+                log.exception("lookout.failed")
             now = self.clock.now()
             accepted = {name: road.accepted for name, road in self.dispatcher.roads.items()}
             self.rates.sample(now, counters(self.ledger.tally.counts, accepted))

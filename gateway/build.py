@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import drivers
 from drivers.bearer import Bearer, StateStore
@@ -17,7 +18,7 @@ from gateway.rules.country_file import Law
 from gateway.sweeper import Keep
 from gateway.throttle import Backoff
 
-__all__ = ["bearer_of", "carried", "keep_of", "road_of", "routes_of", "wiped_at_once"]
+__all__ = ["bearer_of", "carried", "keep_of", "road_of", "routes_of", "terms_of", "wiped_at_once"]
 
 
 def routes_of(settings: Sequence[RouteSettings]) -> list[Route]:
@@ -38,10 +39,14 @@ def routes_of(settings: Sequence[RouteSettings]) -> list[Route]:
 def bearer_of(settings: BearerSettings, state: StateStore) -> Bearer:
     """The driver's object. Raises what the driver's open() raises."""
     driver = drivers.load(settings.driver)
-    terms = getattr(driver, "Terms", None)
-    more = () if terms is None else (terms(**{f.name: getattr(settings, f.name) for f in fields(terms)}),)
-    bearer: Bearer = driver.open(settings.name, settings.link, state, *more)
+    bearer: Bearer = driver.open(settings.name, settings.link, state, *terms_of(settings))
     return bearer
+
+
+def terms_of(settings: BearerSettings) -> tuple[Any, ...]:
+    """The driver's Terms, of the bearer's own table; nothing for a driver that asks for none."""
+    terms = getattr(drivers.load(settings.driver), "Terms", None)
+    return () if terms is None else (terms(**{f.name: getattr(settings, f.name) for f in fields(terms)}),)
 
 
 def carried(settings: BearerSettings, from_own_number: bool, law: Law | None) -> tuple[list[Kind], str]:

@@ -140,7 +140,7 @@ class Desk:
         for name, value in zip(_REPLACED, values, strict=True):
             setattr(message, name, value)
         if self._ledger.taken is not None:
-            self._ledger.taken(message)
+            self._ledger.taken([message])
 
     async def _move(
         self, messages: Sequence[Message], cause: Cause, reason: str, requeue: bool = False

@@ -76,10 +76,10 @@ class Dispatcher:
         health = {name: road.health for name, road in self.roads.items()}
         choice = self.router.choose(route, kind, health, self._clock.now())
         for name in choice.instead_of:
-            health[name].replaced.add(kind)
+            health[name].replaced.add((route.name, kind))
         if not choice.instead_of:
             for name in choice.bearers:
-                health[name].replaced.discard(kind)
+                health[name].replaced.discard((route.name, kind))
         return choice
 
     def health_changed(self) -> None:

@@ -94,7 +94,8 @@ class Intake:
         taken: list[Message] = []
         free, limit = self._allowance(account)
         match = self._dispatcher.router.match
-        judge = self.rules.judge
+        docket = self.rules.docket(messages, ids, account, now_ms, taken)
+        asked = docket.asked
         repeated = False
         for index, (m, message_id) in enumerate(zip(messages, ids, strict=True)):
             if twins and m.reference:  # one chunk names a reference twice: each is compared for itself
@@ -118,13 +119,14 @@ class Intake:
             m.route = route.name
             if multi:
                 m.group = f"multi:{ids[0]}"
-            verdict = judge(m, account, now_ms)
+            verdict = docket.judge(index, m) if index in asked else None
             if verdict is not None and verdict.action is Action.REFUSE:
                 batch.append(_refusal(verdict))
                 continue
             batch.append(self._place(m, verdict, now_ms))
             taken.append(m)
             free -= m.parts
+        docket.close()
         self._spend(account, taken)
         return Submitted(batch, self._durable(taken, batch, judged, repeated, now_ms))
 
@@ -205,11 +207,9 @@ class Intake:
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
     def _place(self, m: Message, verdict: Verdict | None, now_ms: int) -> Answer:
-        """Where a message that we take begins, unless it may leave at once; who remembers or counts is told."""
+        """Where a message that we take begins, unless it may leave at once; who remembers references is told."""
         if m.reference:
             self._references.add(m)
-        if self.rules.counts:
-            self.rules.taken(m)
         if verdict is not None:
             m.reason = f"{verdict.rule}: {verdict.reason}"
             m.due = verdict.until or now_ms

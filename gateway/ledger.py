@@ -76,7 +76,7 @@ class Ledger:
         self.clock = clock
         self.tally = Tally(clock.wall_ms())
         self.given_back: Callable[[Sequence[Message]], None] | None = None
-        self.taken: Callable[[Message], None] | None = None
+        self.taken: Callable[[Sequence[Message]], None] | None = None
         self.learn: Callable[[Sequence[Change]], None] | None = None
         self.measure: Callable[[Sequence[Change]], None] | None = None
 

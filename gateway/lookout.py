@@ -42,7 +42,7 @@ class Lookout:
         self._clock = clock
         self._outbox = outbox
         self._dispatcher = dispatcher
-        self._fallen: dict[str, int] = {}
+        self._fallen: dict[str, tuple[int, tuple[str, ...]]] = {}
         self.low = ""
 
     def look(self) -> None:
@@ -56,8 +56,14 @@ class Lookout:
     def _disk(self) -> None:
         config = self._config()
         least = config.store.min_free_disk
-        free = shutil.disk_usage(_existing(config.state_dir)).free
         self.low = ""
+        try:
+            free = shutil.disk_usage(_existing(config.state_dir)).free
+        except (
+            OSError
+        ) as error:  # whether it can be written is the store's to find out, not a reason to stop looking
+            self._alarms.raise_("disk", "critical", f"{config.state_dir} cannot be looked at: {error}")
+            return
         if free < least:
             self.low = (
                 f"{free // 1_000_000} MB free in {config.state_dir}:"
@@ -86,27 +92,40 @@ class Lookout:
     def _fallbacks(self) -> None:
         routes = {route.name: route for route in self._dispatcher.router.routes if len(route.tiers) > 1}
         for name in [name for name in self._fallen if name not in routes]:
-            self._alarms.clear(f"fallback.{name}")
+            if self._fallen[name][0]:
+                self._moved(name, 0, (), "the route has no lower tier any more")
             del self._fallen[name]
         for name, route in routes.items():
-            tier, why = self._lowest(route)
-            if tier == self._fallen.get(name, 0):
+            lowest = self._lowest(route)
+            if (
+                lowest is None
+            ):  # nobody carries anything: it has not come back, and a better tier is not in use
                 continue
-            self._fallen[name] = tier
-            bearers = route.tiers[tier]
-            at = self._clock.wall_ms()
-            self._bus.publish(FallbackMoved(name, tier > 0, tier + 1, bearers, why, at))
-            text = f"route {name} uses tier {tier + 1} ({', '.join(bearers)}): {why}"
-            self._alarms.turn(f"fallback.{name}", tier > 0, "warning", text)
+            tier, why = lowest
+            now = tier, route.tiers[tier] if tier else ()
+            if now != self._fallen.get(name, (0, ())):
+                self._fallen[name] = now
+                self._moved(name, tier, route.tiers[tier], why)
 
-    def _lowest(self, route: Route) -> tuple[int, str]:
-        """The lowest tier that stands in for a better one, for any kind, and why; 0 while none does."""
-        worst, why = 0, ""
+    def _moved(self, name: str, tier: int, bearers: tuple[str, ...], why: str) -> None:
+        """Tell it. From one lower tier to another, the alarm is another: its text names where messages go."""
+        self._bus.publish(FallbackMoved(name, tier > 0, tier + 1, bearers, why, self._clock.wall_ms()))
+        self._alarms.clear(f"fallback.{name}")
+        text = f"route {name} uses tier {tier + 1} ({', '.join(bearers)}): {why}"
+        self._alarms.turn(f"fallback.{name}", tier > 0, "warning", text)
+
+    def _lowest(self, route: Route) -> tuple[int, str] | None:
+        """The lowest tier that stands in for a better one, for any kind, and why; tier 0 while none does.
+
+        None while no kind has a bearer at all.
+        """
+        worst, why, carried = 0, "", False
         for kind in route.kinds or tuple(Kind):
             choice = self._dispatcher.choice(route, kind)
+            carried = carried or bool(choice.bearers)
             if choice.bearers and choice.tier > max(worst, self._first_able(route, kind)):
                 worst, why = choice.tier, choice.why
-        return worst, why
+        return (worst, why) if carried else None
 
     def _first_able(self, route: Route, kind: int) -> int:
         """The first tier that carries this kind at all."""

@@ -29,6 +29,8 @@ class Table(Protocol):
 
     def file(self, known: Sequence[tuple[str, str, int]], now_ms: int) -> asyncio.Future[None]: ...
 
+    def none_left(self) -> None: ...
+
 
 class References:
     """See the module. In memory: (account, reference) -> (id, digest of recipient and text)."""
@@ -69,7 +71,10 @@ class References:
 
     def flush(self, now_ms: int) -> None:
         """Called every few seconds: file what is young. It stays findable until that is durable."""
-        if self._leaving or not self._young:
+        if self._leaving:
+            return
+        if not self._young:
+            self._table.none_left()
             return
         self._leaving, self._young = self._young, {}
         known = [(account, reference, hit[0]) for (account, reference), hit in self._leaving.items()]

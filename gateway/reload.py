@@ -16,6 +16,7 @@ from gateway import build
 from gateway.config import Change, Config, Effect, diff, load_config
 from gateway.events import Reloaded
 from gateway.reroute import reroute
+from gateway.road import Road
 from gateway.routing import Router
 from gateway.rulebook import law_of
 from gateway.throttle import Backoff
@@ -106,17 +107,21 @@ def _make_bearers(app: App, new: Config, changes: list[Change]) -> dict[str, Bea
 
 async def _bearers(app: App, old: Config, new: Config, made: dict[str, Bearer]) -> None:
     """Links that are gone drain, changed ones bind anew, the others keep their sessions and take new figures."""
-    disabled = {name: road.disabled for name, road in app.dispatcher.roads.items() if road.disabled}
     for name in old.bearers:
-        if name in app.dispatcher.roads and (name not in new.bearers or name in made):
+        if name in app.dispatcher.roads and name not in new.bearers:
             await app.close_bearer(name, DRAIN)
     for name, settings in new.bearers.items():
         road = app.dispatcher.roads.get(name)
-        if road is None:
+        if name in made:
+            if (
+                road is not None
+            ):  # one after another: for a bearer that is not there, a lower tier is used at once
+                await app.close_bearer(name, DRAIN)
             app.links.start(build.road_of(settings, made[name], app.clock.now(), app.law))
-            if name in disabled:  # an operator's word outlives a new password
-                fresh_road = app.dispatcher.roads[name]
-                fresh_road.disabled, fresh_road.health.enabled = disabled[name], False
+            if road is not None:
+                _goes_on(app.dispatcher.roads[name], road)
+            continue
+        if road is None:  # gone while others were bound anew: the gateway stops
             continue
         fresh = build.road_of(settings, road.bearer, app.clock.now(), app.law)
         road.health.kinds, road.health.note = fresh.health.kinds, fresh.health.note
@@ -125,3 +130,9 @@ async def _bearers(app: App, old: Config, new: Config, made: dict[str, Bearer]) 
         if settings.rate != old.bearers[name].rate or settings.reserve != old.bearers[name].reserve:
             road.adaptive = fresh.adaptive
             road.throttle.adopt(fresh.throttle)
+
+
+def _goes_on(road: Road, before: Road) -> None:
+    """Bound anew: an operator's word outlives a new password, and a route that had fallen does not wait again."""
+    road.health.goes_on_from(before.health)
+    road.disabled, road.health.enabled = before.disabled, not before.disabled

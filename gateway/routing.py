@@ -63,8 +63,8 @@ SETTLED = 10.0
 class Health:
     """What routing needs to know of a bearer. since: when it last went up or down (seconds, steady clock).
 
-    down_since: when its last outage began, a gap shorter than SETTLED being part of it. replaced: the kinds whose
-    messages a lower tier takes in its stead. sick: why an open bearer takes nothing, "" while it does;
+    down_since: when its last outage began, a gap shorter than SETTLED being part of it. replaced: (route, kind) of
+    the messages that a lower tier takes in its stead. sick: why an open bearer takes nothing, "" while it does;
     sick_since: when that trouble began. note: why some kinds are not its own, in words, "" for all.
     """
 
@@ -90,7 +90,7 @@ class Health:
         self.enabled = True
         self.since = since
         self.down_since = since
-        self.replaced: set[int] = set()
+        self.replaced: set[tuple[str, int]] = set()
         self.reason = "starting"
         self.sick = ""
         self.sick_since = 0.0
@@ -100,11 +100,17 @@ class Health:
     def moved(self, up: bool, reason: str, now: float) -> None:
         """The link opened, closed, or has another reason for what it is."""
         if up != self.up:
-            if not up and (now - self.since >= SETTLED or not self.replaced):
+            if not up and now - self.since >= SETTLED:
                 self.down_since = now  # else it had not settled: one outage with a gap
             self.since = now
             self.fine()
         self.up, self.reason = up, reason
+
+    def goes_on_from(self, before: Health) -> None:
+        """The same bearer, bound anew: what it was replaced for it still is, and an outage did not begin just now."""
+        self.replaced = before.replaced
+        if not before.up:
+            self.down_since = before.down_since
 
     def fine(self) -> bool:
         """Something was accepted, or refused for a message's own sake; whether that ended a sickness."""
@@ -159,6 +165,10 @@ class Choice:
         self.retry_at = retry_at
         self.tier = tier
 
+    def beside(self, probed: tuple[str, ...]) -> tuple[str, ...]:
+        """These bearers behind the others that it is time to try: when all are sick, one may be well again."""
+        return tuple(name for name in probed if name not in self.bearers) + self.bearers
+
 
 class Router:
     """Routes in the order of the file; the first that matches wins."""
@@ -191,13 +201,14 @@ class Router:
                 why.append(_carries_none(number, tier, health))
                 continue
             well = tuple(name for name in able if health[name].well(route.fallback_after, now))
+            ill = tuple(name for name in able if name not in well and health[name].probed(now))
             if well and not self._returning(
                 route, number, kind, [health[name] for name in well], health, now
             ):
                 words = "; ".join([*why, f"tier {number + 1}: {', '.join(well)}"])
-                return Choice(probed + well, words, 0.0, number, better)
+                return Choice(probed + ill + well, words, 0.0, number, better)
             better += tuple(able)
-            probed += tuple(name for name in able if health[name].probed(now))
+            probed += ill
             reasons = ", ".join(f"{name} {_state(health[name], now)}" for name in able)
             opened = tuple(name for name in able if health[name].up and health[name].enabled)
             if opened and not second.bearers:
@@ -206,16 +217,18 @@ class Router:
             if not opened and now - down < route.fallback_after and number + 1 < len(route.tiers):
                 wait = f"{reasons}: the next tier is used {route.fallback_after:g} s after it went down"
                 return Choice(
-                    second.bearers, "; ".join([*why, wait]), down + route.fallback_after, second.tier
+                    second.beside(probed), "; ".join([*why, wait]), down + route.fallback_after, second.tier
                 )
             why.append(f"tier {number + 1} is {'not used' if opened else 'down'}: {reasons}")
-        return second if second.bearers else Choice((), "; ".join(why) or "the route has no bearer")
+        if not second.bearers:
+            return Choice((), "; ".join(why) or "the route has no bearer")
+        return Choice(second.beside(probed), second.why, 0.0, second.tier)
 
     def _returning(
         self, route: Route, number: int, kind: int, better: Sequence[Health], health: Mapping[str, Health], now: float
     ) -> bool:  # fmt: skip
         """Whether a lower tier has taken this one's place, and keeps it until this one has settled."""
-        if any(kind not in each.replaced or now - each.since >= SETTLED for each in better):
+        if any((route.name, kind) not in each.replaced or now - each.since >= SETTLED for each in better):
             return False
         lower = (name for tier in route.tiers[number + 1 :] for name in tier if name in health)
         return any(health[name].well(0.0, now) and kind in health[name].kinds for name in lower)

@@ -33,6 +33,7 @@ from gateway.rules.optouts import OptOuts
 from gateway.rules.stopwords import Match, Meaning
 from gateway.stores.optout_table import Act, OptOutTable
 from gateway.stores.reply_table import Reply
+from gateway.stores.store import StoreError
 
 __all__ = ["Entry", "Stops"]
 
@@ -76,6 +77,7 @@ class Stops:
         self._law: Law | None = None
         self._settings = StopSettings()
         self._numbers: dict[str, None] = {}
+        self._unwritten: set[tuple[str, int]] = set()
         self._ending: asyncio.Task[None] | None = None
         self.optouts = optouts
         self.table = table
@@ -278,9 +280,14 @@ class Stops:
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────
     async def add(self, entries: Sequence[Entry], source: str, act: str = "add") -> int:
         """Opt numbers out by hand or from a file; how many were not yet. Durable when it returns."""
-        fresh = self._changed(entries, source, act, self.optouts.add)
+        fresh = self._changed(entries, source, act, self._added)
+        keys = {(each.scope, each.key) for each in fresh}
         if fresh:
+            self._unwritten |= (
+                keys  # it is obeyed at once; if it is not kept, the same again is no repetition
+            )
             await self._table.write(fresh)
+            self._unwritten -= keys
         if len(fresh) <= SLICE and act != "import":
             self._tell(fresh)
             self._end_waiting([each.number for each in fresh])
@@ -295,9 +302,17 @@ class Stops:
             if self.optouts.reviews.pop(key, None) and (scope, key) not in known:
                 gone.append(Act("remove", scope, number, key, at, source, evidence))
         if gone:
-            await self._table.write(gone)
+            try:
+                await self._table.write(gone)
+            except StoreError:  # without its proof nothing is withdrawn
+                for each in gone:
+                    self.optouts.add(each.scope, each.key)
+                raise
         self._tell(gone)
         return len(gone)
+
+    def _added(self, scope: str, key: int) -> bool:
+        return self.optouts.add(scope, key) or (scope, key) in self._unwritten
 
     def _changed(
         self, entries: Sequence[Entry], source: str, act: str, change: Callable[[str, int], bool]

@@ -15,6 +15,8 @@ from gateway.masking import masked
 
 __all__ = ["LOST", "Arrived", "Reply", "Tree", "encode"]
 
+DEEPEST = 50
+"""Slashes of a topic that somebody may choose for a reply; mosquitto takes 199, others fewer."""
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 _OWN = re.compile(r"(bearer|modem|account)/[^/]+/state|alarm/[^/]+")
 
@@ -58,14 +60,15 @@ class Arrived:
 
 
 class Reply:
-    """What somebody who asked is to hear. Never retained."""
+    """What somebody who asked is to hear. Never retained. tries: how often its publication was begun."""
 
-    __slots__ = ("correlation", "payload", "topic")
+    __slots__ = ("correlation", "payload", "topic", "tries")
 
     def __init__(self, topic: str, payload: bytes, correlation: bytes | None = None) -> None:
         self.topic = topic
         self.payload = payload
         self.correlation = correlation
+        self.tries = 0
 
 
 class Tree:
@@ -99,7 +102,11 @@ class Tree:
 
     def may_answer(self, topic: str) -> bool:
         """Whether a reply may go where its sender wants it: with our rights, nobody writes commands or states."""
-        if not topic or len(topic) > 512 or topic.startswith("$") or any(c in topic for c in "+#\0"):
+        if not topic or len(topic) > 512 or topic.startswith("$") or any(c in topic for c in "+#"):
+            return False
+        if (
+            topic.count("/") > DEEPEST or not topic.isprintable()
+        ):  # brokers hang up on whoever publishes there
             return False
         ours = topic == self._root or topic.startswith(f"{self._root}/")
         return not ours or topic.endswith("/reply")

@@ -15,6 +15,9 @@ from aiohttp.resolver import ThreadedResolver
 __all__ = ["PublicResolver", "is_public"]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INSIDE = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "fec0::/10", "::/96", "::ffff:0:0:0/96")))
+"""Not public, though ipaddress says so: a site's own NAT64 (RFC 8215), site-local (RFC 3879), and IPv4 in two old
+disguises (RFC 4291 §2.5.5.1, RFC 2765)."""
 
 
 class PublicResolver(AbstractResolver):
@@ -50,5 +53,7 @@ def is_public(address: str) -> bool:
         if ip in _NAT64:
             inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inside is not None and not is_public(str(inside)):
+            return False
+        if any(ip in network for network in _INSIDE):
             return False
     return ip.is_global and not ip.is_multicast

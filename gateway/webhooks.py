@@ -162,7 +162,7 @@ class _Hook:
         headers = {
             "Content-Type": "application/json",
             "Chappe-Timestamp": timestamp,
-            "Chappe-Delivery": str(self._batch[0].seq),
+            "Chappe-Delivery": f"{self._batch[0].seq}-{self._batch[-1].seq}",
             "Chappe-Account": self._account,
         }
         if self._secret:
@@ -177,6 +177,10 @@ class _Hook:
         except TimeoutError:
             self._all.count(self._account, "error")
             return f"no answer within {TIMEOUT.total:g} s"
+        except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as error:
+            # Their own words hold the whole address, with the secrets in it, and octets of the peer's.
+            self._all.count(self._account, "error")
+            return f"its answer is no HTTP ({type(error).__name__})"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             self._all.count(self._account, "error")
             return f"{error}" or type(error).__name__

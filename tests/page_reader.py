@@ -6,6 +6,7 @@ page.faults()          # what is wrong with it for those who hear it, use keys, 
 """
 
 from html.parser import HTMLParser
+from itertools import pairwise
 
 __all__ = ["Node", "Page"]
 
@@ -30,7 +31,9 @@ class Node:
     @property
     def text(self):
         """All its text, blanks made one; titles of pictures are not part of it."""
-        parts = [part if isinstance(part, str) else f" {part.text} " for part in self.inside if part_is_read(part)]
+        parts = [
+            part if isinstance(part, str) else f" {part.text} " for part in self.inside if part_is_read(part)
+        ]
         return " ".join("".join(parts).split())
 
     def all(self, tag="", **wanted):
@@ -100,7 +103,7 @@ class Page(Node):
         if next(self.one("body").all("a")).get("href") != "#main":
             yield "no way to skip"
         levels = [int(node.tag[1]) for node in self.all() if node.tag in ("h1", "h2", "h3")]
-        yield from (f"h{b} behind h{a}" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1)
+        yield from (f"h{b} behind h{a}" for a, b in pairwise(levels) if b > a + 1)
 
     def _tables(self):
         for table in self.all("table"):
@@ -112,7 +115,11 @@ class Page(Node):
     def _fields(self):
         labels = {label.get("for") for label in self.all("label")}
         for node in self.all():
-            if node.tag in ("input", "select") and node.get("type") != "hidden" and node.get("id") not in labels:
+            if (
+                node.tag in ("input", "select")
+                and node.get("type") != "hidden"
+                and node.get("id") not in labels
+            ):
                 yield f"a field without label: {node.attributes}"
         for svg in self.all("svg"):
             if svg.get("aria-hidden") != "true" and not list(svg.all("title")):

@@ -123,7 +123,9 @@ class Stage(Site):
 
     async def _start(self) -> None:
         self._patched.start()
-        self.orange = SimulatedCarrier(Behaviour(latency=0.03, jitter=0.05, receipt_delay=0.4, undeliverable_percent=4.0))
+        self.orange = SimulatedCarrier(
+            Behaviour(latency=0.03, jitter=0.05, receipt_delay=0.4, undeliverable_percent=4.0)
+        )
         self.sfr = SimulatedCarrier(Behaviour(latency=0.02, receipt_delay=0.3))
         behaviour = ModemBehaviour(boot=0.1, submit=0.3, report_delay=0.3)
         self.modem = PtyModem(SimulatedModem(behaviour, wall=time.time()), self.folder / "modem")
@@ -183,13 +185,18 @@ class Stage(Site):
             coding, payload = fit("Votre code : 493817")
             expires = self.app.clock.wall_ms() + 3_600_000
             sender = "BANK" if account == "bank" else "CHAPPE"
-            made = [Message(0, account, KINDS[kind], 0, sender, to, coding, b"", payload, 1, 1, expires) for _ in range(count)]
+            made = [
+                Message(0, account, KINDS[kind], 0, sender, to, coding, b"", payload, 1, 1, expires)
+                for _ in range(count)
+            ]
             for message in made:
                 message.tag = tag
             submitted = self.app.intake.submit(self.app.accounts.get(account), made)
             if submitted.durable is not None:
                 await submitted.durable
-            assert [answer.status for answer in submitted.answers] == [0] * count, [answer.text for answer in submitted.answers if answer.status][:1]
+            assert [answer.status for answer in submitted.answers] == [0] * count, [
+                answer.text for answer in submitted.answers if answer.status
+            ][:1]
             return [str(answer.message_id) for answer in submitted.answers]
 
         return self.run(once())
@@ -232,8 +239,7 @@ class Stage(Site):
                     buckets[place + (3 if slow else 0)] += int(wave * share * EVERY)
                 history.sample(at, totals, buckets)
             page._sample = lambda: None
-            from gateway.listeners.http.page import tables
-            page._flow = tables.flow(list(history.points()), now)
+            page._flow = None
 
         self.call(fill)
 

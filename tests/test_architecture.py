@@ -23,6 +23,7 @@ YARDSTICKS = {"bench/limit.py"}  # kept as it was measured
 # Modules whose tests stand elsewhere than in the mirrored place, with the file that covers them.
 CODEC, SIMULATOR = "tests/drivers/smpp/test_codec.py", "tests/drivers/smpp/test_simulator.py"
 STORIES, VERBS = "tests/gateway/control/test_stories.py", "tests/gateway/cli/test_operator_verbs.py"
+PAGE = "tests/gateway/listeners/http/page/test_site.py"
 LOAD, RULEBOOK = "tests/gateway/config/test_load.py", "tests/gateway/rules/test_rulebook.py"
 SIM_MESSAGES = "tests/drivers/modem/test_sim_messages.py"
 MODEM, START = "tests/drivers/modem/test_modem.py", "tests/drivers/modem/test_start.py"
@@ -86,6 +87,11 @@ COVERED_BY = {
     "gateway/control/waiting.py": STORIES,
     "gateway/control/words.py": STORIES,
     "gateway/events.py": "tests/gateway/test_bus.py",
+    "gateway/listeners/http/page/documents.py": PAGE,
+    "gateway/listeners/http/page/forms.py": PAGE,
+    "gateway/listeners/http/page/home.py": PAGE,
+    "gateway/listeners/http/page/static.py": PAGE,
+    "gateway/listeners/http/page/story.py": PAGE,
     "gateway/listeners/listener.py": "tests/gateway/listeners/test_smpp.py",
     "gateway/rules/country_checks.py": "tests/gateway/rules/test_country_file.py",
     "gateway/rules/rule.py": RULEBOOK,

@@ -81,6 +81,10 @@ class At:
         prefix = text.partition("=")[0].rstrip("?") + ":"
         return Command("AT" + text, self._t.sim, prefix, needs=True)
 
+    def own_numbers(self) -> Command:
+        """A SIM that has none of its own written on it answers OK and nothing else."""
+        return Command("AT+CNUM", self._t.sim, "+CNUM:")
+
     def registration(self, name: str) -> Command:
         return Command(f"AT{name}?", self._t.quick, f"{name}:", needs=True, fits=is_registration)
 

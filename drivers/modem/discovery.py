@@ -26,6 +26,7 @@ __all__ = [
     "candidates",
     "find",
     "same_imei",
+    "usb_id",
     "usb_interface",
     "wait_for_return",
 ]
@@ -69,15 +70,15 @@ def candidates(
     """The AT ports plugged in now, by USB device and best role first. profile_of("1e0e:9001"): see for_usb()."""
     found = []
     for tty in _usb_ttys(Path(sys_root)):
-        usb_id = f"{_attribute(tty.device, 'idVendor')}:{_attribute(tty.device, 'idProduct')}"
-        profile = profile_of(usb_id)
-        role = _role(profile.usb if profile else (), usb_id, tty.interface)
+        made_by = f"{_attribute(tty.device, 'idVendor')}:{_attribute(tty.device, 'idProduct')}"
+        profile = profile_of(made_by)
+        role = _role(profile.usb if profile else (), made_by, tty.interface)
         if profile and role in _ROLES:
             interface = _attribute(tty.interface, "bInterfaceNumber")
             appearance = f"{_attribute(tty.device, 'busnum')}-{_attribute(tty.device, 'devnum')}"
             path = f"{dev_root}/{tty.name}"
             device = tty.device.name
-            found.append(Candidate(path, usb_id, interface, role, profile.name, device, appearance))
+            found.append(Candidate(path, made_by, interface, role, profile.name, device, appearance))
     return sorted(found, key=lambda one: (one.device, _ROLES.index(one.role), one.interface))
 
 
@@ -193,6 +194,14 @@ def usb_interface(tty: Path) -> Path | None:
         if (interface / "bInterfaceNumber").exists() and (interface.parent / "idVendor").exists():
             return interface
     return None
+
+
+def usb_id(tty: str, sys_root: str = "/sys") -> str:
+    """The "vvvv:pppp" of the USB device that a path leads to, "" for none."""
+    interface = usb_interface(Path(sys_root, "class/tty", Path(tty).resolve().name))
+    if interface is None:
+        return ""
+    return f"{_attribute(interface.parent, 'idVendor')}:{_attribute(interface.parent, 'idProduct')}"
 
 
 @dataclass(frozen=True, slots=True)

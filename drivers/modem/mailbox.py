@@ -15,6 +15,7 @@ from drivers.modem.answers import Stored
 from drivers.modem.books import Books
 from drivers.modem.causes import state_of
 from drivers.modem.inbox import digest, not_a_reply
+from drivers.modem.numbering import Numbering, numbering_of
 from drivers.modem.references import Match
 from drivers.sms.address import mask
 from drivers.sms.tpdu import Deliver, StatusReport, TpduError, decode_received, split_smsc
@@ -59,7 +60,9 @@ class Brought:
 
 
 class Mailbox:
-    """books, number: of the SIM there is. gone: what may be deleted, memory by memory, index and place.
+    """books, number: of the SIM there is; number is where replies come to, "" if not known.
+
+    gone: what may be deleted, memory by memory, index and place.
 
     counts: "mo", "reports", "twice", "unreadable", "not_replies".
     """
@@ -69,6 +72,7 @@ class Mailbox:
         self.gone: dict[str, dict[int, Place]] = {}
         self.counts: Counter[str] = Counter()
         self._books: Books | None = None
+        self._numbering = numbering_of("")
         self._wall = wall
         self._note = note
         self._known: dict[tuple[str | None, int, str], int] = {}
@@ -76,13 +80,14 @@ class Mailbox:
         self._again: list[Brought] = []
         self._telling: set[str] = set()  # digests of what is being stored: a copy of it waits
 
-    def use(self, books: Books, number: str) -> None:
+    def use(self, books: Books, number: str, numbering: Numbering) -> None:
         """Begin with this SIM, after each initialisation: what was to be deleted is looked for anew."""
         if self._books is not books:
             self._known.clear()
             self._origins.clear()
         self._books = books
         self.number = number
+        self._numbering = numbering
         self.gone.clear()
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +114,7 @@ class Mailbox:
     def early(self, matches: Iterable[Match]) -> list[Brought]:
         """Reports whose submit was answered after them, or that waited in vain."""
         return [
-            Brought(_receipt(match), self._origins.pop(id(match.report), Place(None, 0, "")))
+            Brought(self._receipt(match), self._origins.pop(id(match.report), Place(None, 0, "")))
             for match in matches
         ]
 
@@ -181,7 +186,7 @@ class Mailbox:
         if match is None:
             self._origins[id(report)] = place
             return []
-        return [Brought(_receipt(match), place)]
+        return [Brought(self._receipt(match), place)]
 
     def _mo(self, deliver: Deliver, tpdu: bytes, place: Place) -> list[Brought]:
         assert self._books is not None
@@ -204,17 +209,15 @@ class Mailbox:
             self._known[place.key] = _WAITS
         coding = data_coding_of(deliver.data_coding)
         at = deliver.sent_at or self._wall()
-        return [
-            Brought(
-                Inbound(deliver.source, self.number, coding, deliver.udh, deliver.payload, at, tpdu), place
-            )
-        ]
+        source = self._numbering.complete(deliver.source)
+        inbound = Inbound(source, self.number, coding, deliver.udh, deliver.payload, at, tpdu)
+        return [Brought(inbound, place)]
 
-
-def _receipt(match: Match) -> Receipt:
-    report = match.report
-    state, final = state_of(report.status)
-    raw = f"mr:{report.reference} st:{report.status:02x}".encode()
-    carrier_id = match.keys[0] if match.known else ""
-    code = f"{report.status:02x}"
-    return Receipt(carrier_id, match.keys, state, final, report.recipient, code, report.done_at, raw)
+    def _receipt(self, match: Match) -> Receipt:
+        report = match.report
+        state, final = state_of(report.status)
+        raw = f"mr:{report.reference} st:{report.status:02x}".encode()
+        carrier_id = match.keys[0] if match.known else ""
+        recipient = self._numbering.complete(report.recipient)
+        code = f"{report.status:02x}"
+        return Receipt(carrier_id, match.keys, state, final, recipient, code, report.done_at, raw)

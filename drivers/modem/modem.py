@@ -8,45 +8,27 @@ messages; never raises for what a modem, a SIM or a network does. See drivers.be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
 
 import structlog
 
 from drivers.bearer import Emit, Event, LinkChanged, NotStored, Segment, StateStore, Status, Unsent
-from drivers.gpio import GpioError
+from drivers.modem.access import Access, Means
 from drivers.modem.ladder import ALWAYS, Ladder, Rung
 from drivers.modem.line import PortLost
 from drivers.modem.port_errors import PortError
-from drivers.modem.power import PowerError
-from drivers.modem.profile import Quirks
-from drivers.modem.recovery import PowerLike, climb, switch_on
+from drivers.modem.recovery import climb
 from drivers.modem.script import Silent, Trouble
-from drivers.modem.service import Seams, Service
+from drivers.modem.service import Service
 from drivers.modem.settings import Settings, Terms
 from drivers.modem.shown import Fields
 
-__all__ = ["Finder", "Means", "Modem", "PowerMaker"]
+__all__ = ["Modem"]
 
 _RETRY, _RETRY_MAX = 1.0, 10.0
 """Seconds between two tries to open a port."""
 _RESTARTS, _RESTARTS_IN = 5, 300.0
 """So many restarts in so many seconds are a sickness: mostly a supply too weak for bursts of 2 A."""
-
-Finder = Callable[[str, Callable[[str], Awaitable[str | None]]], Awaitable[str]]
-"""find(imei, ask): the path of the modem with this IMEI; ask(path) gives the IMEI there. Raises PortError."""
-PowerMaker = Callable[[Callable[[], Awaitable[bool]]], PowerLike]
-"""make(alive): holds the power lines; alive() tells whether the modem answers. Raises GpioError, PowerError."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What the bearer is given beside its settings. find: for port = "auto"; power: None without lines."""
-
-    seams: Seams
-    quirks: Quirks
-    find: Finder
-    power: PowerMaker | None = None
 
 
 class _Over(Exception):
@@ -62,17 +44,15 @@ class Modem:
     def __init__(self, name: str, settings: Settings, terms: Terms, state: StateStore, means: Means) -> None:
         self.name = name
         self.ladder = Ladder(ALWAYS)
-        self._settings = settings
-        self._means = means
         self._clock = means.seams.clock
         self._times = means.seams.timings
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._moved = asyncio.Event()
         self.service = Service(
-            name, settings, terms, state, means.quirks, means.seams, self._emitted, self._tell, self._wake.set
+            name, settings, terms, state, means.seams, self._emitted, self._tell, self._wake.set
         )
-        self._power: PowerLike | None = None
+        self._access = Access(name, settings, means, self.service.line, self.service.at)
         self._emit: Emit | None = None
         self._up: bool | None = None
         self._told = ("", "")
@@ -115,9 +95,7 @@ class Modem:
             self._up = False
             self.service.sender.drop()
             self.service.line.close()
-            if self._power is not None:
-                self._power.close()
-                self._power = None
+            self._access.close()
             self._moved.set()
 
     async def drain(self, seconds: float) -> None:
@@ -177,27 +155,10 @@ class Modem:
             await self._rest(wait)
 
     async def _open(self) -> None:
-        """Power on, port open: what is so already stays."""
-        line = self.service.line
-        if line.open:
-            return
-        if self._means.power is not None and self._power is None:
-            self._power = self._hold_power(self._means.power)
-        await switch_on(self._power)
-        path = self._settings.port
-        if path == "auto":
-            path = await self._means.find(self._settings.imei or "", self._imei_at)
-        await line.connect(self._means.seams.opener, path, self._settings.baud, self.name)
+        await self._access.open()
         self._failures = 0
-        await self.service.settle_in()
-
-    def _hold_power(self, make: PowerMaker) -> PowerLike:
-        try:
-            power = make(self._alive)
-        except (GpioError, PowerError) as error:
-            raise Trouble("power.lines", str(error)) from error
-        self.ladder.available |= power.available
-        return power
+        self.ladder.available = self._access.rungs | {Rung.GIVE_UP}
+        self.service.quirks = self._access.quirks
 
     async def _serve(self) -> None:
         service = self.service
@@ -264,8 +225,8 @@ class Modem:
                 answers = await climb(
                     rung,
                     service.line,
-                    self._power,
-                    self._means.quirks,
+                    self._access.power,
+                    self._access.quirks,
                     wait,
                     self._rest_a_little,
                     self._times.reboot,
@@ -288,6 +249,7 @@ class Modem:
         if self._order:
             reason, detail = "link.reset", "reset by the operator"
         self.ladder.unplugged()
+        self._access.lost()
         self._close(reason, detail)
         wait = min(_RETRY * 1.5**self._failures, _RETRY_MAX) if not self._order else 0.0
         self._failures += 1
@@ -303,13 +265,6 @@ class Modem:
         events = self.service.sender.abandon(reason)
         self._tell([*events, *self._link(False, reason, detail)])
         self._moved.set()
-
-    async def _alive(self) -> bool:
-        """Whether the modem answers: asked by its power key, which toggles."""
-        return await self.service.answers_at(self._settings.port, self._settings.baud, self.name)
-
-    async def _imei_at(self, path: str) -> str | None:
-        return await self.service.imei_at(path, self._settings.baud, self.name)
 
     # ── to the gateway ───────────────────────────────────────────────────────────────────────────────────
     def _turn(self) -> None:

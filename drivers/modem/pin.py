@@ -15,7 +15,7 @@ from drivers.modem.at import Answer, Final
 from drivers.modem.commands import PIN_TRIES, At, Timings
 from drivers.modem.script import Keep, Pause, Recall, Script, Trouble, ask, patient
 
-__all__ = ["Lock", "forbidden", "pin_key", "unlock"]
+__all__ = ["Lock", "forbidden", "pin_key", "sim_state", "tries_left", "unlock", "wanting"]
 
 _FULL = 3
 _BY_HAND = "put the SIM in a phone, enter the right PIN there once, then change the PIN in the configuration"
@@ -49,11 +49,11 @@ def forbidden(lock: Lock, record: str) -> bool:
 
 def unlock(at: At, timings: Timings, asked: Lock) -> Script[None]:
     """Leave the SIM READY, with at most one try. Raises Trouble, Silent."""
-    state = yield from _state(at, timings)
+    state = yield from sim_state(at, timings)
     if state == "READY":
         return
     if state != "SIM PIN":
-        raise _other(state)
+        raise wanting(state)
     if not asked.pin:
         raise Trouble(
             "sim.pin_missing", f"the SIM wants a PIN: set pin_file in {asked.where}, or switch its PIN off"
@@ -68,7 +68,8 @@ def unlock(at: At, timings: Timings, asked: Lock) -> Script[None]:
     yield from _enter(at, timings, asked)
 
 
-def _state(at: At, timings: Timings) -> Script[str]:
+def sim_state(at: At, timings: Timings) -> Script[str]:
+    """What +CPIN? says: READY, SIM PIN, SIM PUK, …; no try is made. Raises Trouble, Silent."""
     answer = yield from patient(at.query("+CPIN?"), timings)
     if answer.code == 10:
         raise Trouble("sim.absent", "no SIM in the modem: put one in (contacts down, holder closed)")
@@ -80,12 +81,15 @@ def _state(at: At, timings: Timings) -> Script[str]:
         return "SIM PUK"
     if answer.final is Final.OK and not answer.lines:
         raise Trouble("modem.says_only_ok", "it answers OK to everything: this is not a modem's AT port")
-    if not answer.ok:
-        raise Trouble("sim.unreadable", f"AT+CPIN? gives {answer.text}: is the SIM well in?", recovers=True)
-    return answers.sim_state(answer.lines)
+    state = answers.sim_state(answer.lines) if answer.ok else ""
+    if not state:
+        said = answer.lines[-1] if answer.ok else answer.text
+        raise Trouble("sim.unreadable", f"AT+CPIN? gives {said}: is the SIM well in?", recovers=True)
+    return state
 
 
-def _other(state: str) -> Trouble:
+def wanting(state: str) -> Trouble:
+    """What a human must do about a SIM, or a modem, that asks for another code than its PIN."""
     if "PUK" in state and "PH-" not in state:
         return Trouble("sim.puk", f"the SIM is locked ({state}): unlock it in a phone with its PUK")
     return Trouble(
@@ -95,15 +99,16 @@ def _other(state: str) -> Trouble:
 
 def _count(at: At, lock: Lock, record: str) -> Script[None]:
     """Never the last try; of two, only when the operator has just changed a PIN that we had tried."""
-    left = yield from _tries(at, lock)
+    left = yield from tries_left(at, lock.tries)
     if left is None or left >= _FULL:
         return
     if left <= 1 or not record:
         raise Trouble("sim.pin_tries_low", f"only {left} of {_FULL} PIN tries are left: {_BY_HAND}")
 
 
-def _tries(at: At, lock: Lock) -> Script[int | None]:
-    own = lock.tries.removeprefix("AT")
+def tries_left(at: At, command: str = "") -> Script[int | None]:
+    """PIN tries that are left, None where the modem does not tell. command: the model's own, asked first."""
+    own = command.removeprefix("AT")
     for text in dict.fromkeys([own, *PIN_TRIES] if own else PIN_TRIES):
         answer = yield from ask(at.query(text))
         left = answers.pin_tries(answer.lines) if answer.ok else None
@@ -137,7 +142,7 @@ def _says_ready(answer: Answer) -> bool:
 def _until_ready(at: At, timings: Timings) -> Script[None]:
     """Some take the PIN and ask for it for a while still: it must not be taken for a second question."""
     waited = 0.0
-    while (state := (yield from _state(at, timings))) != "READY":
+    while (state := (yield from sim_state(at, timings))) != "READY":
         if waited >= timings.busy:
             raise Trouble(
                 "sim.not_ready", f"the PIN was right, and the SIM still says {state}", recovers=True

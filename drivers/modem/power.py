@@ -72,20 +72,24 @@ def open_power(settings: PowerLines | None, seams: Seams | None = None) -> Power
 
 
 class Power:
-    """See the module. One operation at a time: a second one waits for the first."""
+    """See the module. One operation at a time: a second one waits for the first.
+
+    usb_cycle: may be set anew: which port the modem hangs on is known while it is there.
+    """
 
     def __init__(self, lines: Lines, profile: Profile, seams: Seams | None = None) -> None:
         self.profile = profile
         self._lines = lines
         self._wired = lines.roles
         self._seams = seams or Seams()
+        self.usb_cycle = self._seams.usb_cycle
         self._busy = asyncio.Lock()
 
     @property
     def available(self) -> frozenset[Rung]:
         """The rungs that the wiring allows."""
         rungs = set()
-        if "reset" in self._wired or self._seams.usb_cycle is not None:
+        if "reset" in self._wired or self.usb_cycle is not None:
             rungs.add(Rung.HARD_RESET)
         told = "status" in self._wired or self._seams.alive is not None
         if "supply" in self._wired or ("pwrkey" in self._wired and told):
@@ -114,9 +118,9 @@ class Power:
             if "reset" in self._wired:
                 await self._pulse("reset", "reset_pulse")
                 await self._started()
-            elif self._seams.usb_cycle is not None:
+            elif self.usb_cycle is not None:
                 try:
-                    await self._seams.usb_cycle()
+                    await self.usb_cycle()
                 except UsbPowerError as error:
                     raise PowerError(f"reset: {error}") from error
             else:

@@ -25,6 +25,7 @@ __all__ = [
     "Quirks",
     "Timing",
     "Usb",
+    "faults_of_model",
     "folders",
     "for_usb",
     "load",
@@ -130,6 +131,15 @@ def load(name: str, where: Sequence[Path] | None = None) -> Profile:
                 return _read(path)
     known = ", ".join(sorted({path.stem for path in _files(where)})) or "none"
     raise ProfileError([f"no profile for a modem {name!r}: there is {known}"])
+
+
+def faults_of_model(name: str) -> tuple[str, ...]:
+    """Why there is no such model, or what is wrong with its file; nothing where all is well."""
+    try:
+        load(name)
+    except ProfileError as error:
+        return error.faults
+    return ()
 
 
 def for_usb(usb_id: str, where: Sequence[Path] | None = None) -> Profile | None:

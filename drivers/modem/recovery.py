@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from drivers.gpio import GpioError
-from drivers.modem.at import Command
+from drivers.modem.at import Answer, Command, Final
 from drivers.modem.ladder import Rung
 from drivers.modem.line import Line, PortLost
 from drivers.modem.power import PowerError
@@ -18,6 +18,8 @@ __all__ = ["PowerLike", "climb", "switch_on"]
 
 class PowerLike(Protocol):
     """drivers.modem.power.Power, as the bearer uses it."""
+
+    usb_cycle: Callable[[], Awaitable[None]] | None
 
     @property
     def available(self) -> frozenset[Rung]: ...
@@ -54,24 +56,28 @@ async def climb(
         line.close()  # before the device goes: a descriptor that is kept finds it never again
         await pause(reboot)
         return False
+    commanded = False
     if rung is Rung.POWER_CYCLE and line.open and quirks.power_off_command:
-        await _say(line, quirks.power_off_command.removeprefix("AT"))
+        commanded = await _say(line, quirks.power_off_command.removeprefix("AT"))
     line.close()
     await pause(wait)
     try:
         if rung is Rung.HARD_RESET and power is not None:
             await power.reset()
         elif rung is Rung.POWER_CYCLE and power is not None:
-            await power.cycle()
+            await power.cycle(commanded)
     except (PowerError, GpioError) as error:
         raise Trouble("power.failed", str(error), recovers=True) from error
     return False
 
 
-async def switch_on(power: PowerLike | None) -> None:
-    """A modem that is off by its STATUS is switched on. Raises Trouble."""
+async def switch_on(power: PowerLike, away: bool) -> None:
+    """A modem that is off is switched on: off by its STATUS; or, where none is wired, `away` for too long, and then
+    Power asks once more whether it is there before it touches the key. Raises Trouble.
+    """
     try:
-        if power is not None and power.running() is False:
+        running = power.running()
+        if running is False or (running is None and away and Rung.POWER_CYCLE in power.available):
             await power.on()
     except (PowerError, GpioError) as error:
         raise Trouble("power.failed", str(error), recovers=True) from error
@@ -88,14 +94,15 @@ async def _soft_reset(line: Line) -> None:
     await _say(line, "+CFUN=1,1")
 
 
-async def _say(line: Line, text: str) -> None:
-    """Whether it answers does not matter: it is about to go."""
+async def _say(line: Line, text: str) -> bool:
+    """Whether it answers OK. It is about to go, and may not."""
 
-    def script() -> Script[None]:
-        yield Command("AT" + text, 3.0)
+    def script() -> Script[bool]:
+        answer: Answer = yield Command("AT" + text, 3.0)
         yield Pause(0.1)
+        return answer.final is Final.OK
 
     try:
-        await line.play(script())
+        return await line.play(script())
     except PortLost:
-        return
+        return False

@@ -8,32 +8,30 @@ which knows what to do about them. Never asks a modem two things at once.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
 
 from drivers.bearer import Event, StateStore
 from drivers.modem import answers, network
+from drivers.modem.access import Seams
 from drivers.modem.answers import Unreadable
-from drivers.modem.at import Answer, Final, Late, Urc
+from drivers.modem.at import Late, Urc
 from drivers.modem.books import Books
-from drivers.modem.commands import At, Timings
+from drivers.modem.commands import At
 from drivers.modem.facts import Facts
-from drivers.modem.line import Line, Opener, PortLost
+from drivers.modem.line import Line
 from drivers.modem.mailbox import Mailbox
-from drivers.modem.port_errors import PortError
+from drivers.modem.numbering import numbering_of
 from drivers.modem.profile import Quirks
 from drivers.modem.receiver import Receiver
-from drivers.modem.script import SIM_BUSY, Escape, Pause, Script, Trouble, ask
+from drivers.modem.script import SIM_BUSY, Pause, Script, Trouble, ask
 from drivers.modem.sender import Sender
 from drivers.modem.settings import Settings, Terms
 from drivers.modem.shown import Fields, about_modem, about_quota
-from drivers.modem.start import Plan, start
+from drivers.modem.start import Plan, read_service_centre, start
 
-__all__ = ["Seams", "Service"]
+__all__ = ["Service"]
 
-Result = TypeVar("Result")
 _BOOT = ("RDY", "+CFUN: 1", "+CFUN:1", "SYSSTART", "MODEM STARTUP", "APP RDY")
 _SETTLED = ("+CPIN", "^SIMST", "^BOOT", "CALL READY", "SMS READY", "PB DONE", "SMS DONE")
 _OFF = ("NORMAL POWER DOWN", "POWERED DOWN", "UNDER-VOLTAGE POWER DOWN", "OVER-VOLTAGE POWER DOWN")
@@ -44,21 +42,11 @@ _SOON = 5.0
 _FULL = 0.8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seams:
-    """What tests replace. clock: steady seconds; wall: Unix seconds; opener: as drivers.modem.port.open_port."""
-
-    clock: Callable[[], float]
-    wall: Callable[[], float]
-    opener: Opener
-    timings: Timings
-
-
 class Service:
     """See the module. facts: None until it is initialised. restart: why it must be initialised anew, or "".
 
-    where: the bearer's table in the configuration. emit, tell: emits, to wait for it or not; wake: there is
-    something to do.
+    where: the bearer's table in the configuration. quirks: of the model that is there. emit, tell: emits, to wait for
+    it or not; wake: there is something to do.
     """
 
     def __init__(
@@ -67,7 +55,6 @@ class Service:
         settings: Settings,
         terms: Terms,
         state: StateStore,
-        quirks: Quirks,
         seams: Seams,
         emit: Callable[[Sequence[Event]], Awaitable[None]],
         tell: Callable[[Sequence[Event]], None],
@@ -79,10 +66,10 @@ class Service:
         self.restart = ""
         self.supply = ""
         self.balance = ""
+        self.quirks = Quirks()
         self._settings = settings
         self._terms = terms
         self._table = f"[bearers.{name}]"
-        self._quirks = quirks
         self._seams = seams
         self._times = seams.timings
         self._tell = tell
@@ -93,7 +80,6 @@ class Service:
         self.mailbox = Mailbox(seams.wall, self._note)
         self.sender = Sender(self.line, self.at, self._times, seams.wall)
         self.receiver = Receiver(self.line, self.at, self.mailbox, emit, wake, seams.clock, self._times.again)
-        self.receiver.one_by_one = quirks.read_by == "CMGR"
         self._ringing = False
         self._off = ""
         self._rounds: dict[str, float] = {}
@@ -102,14 +88,9 @@ class Service:
     async def begin(self) -> None:
         """Initialise: after each opening, reset, and change of the SIM."""
         self.facts, self.restart, self._off, self._ringing = None, "", "", False
-        line = self.line
-
-        def noise() -> int:
-            return line.dialogue.noise
-
-        settings, quirks = self._settings, self._quirks
-        plan = Plan(self.where, settings.pin, settings.imei, settings.service_centre, quirks, noise)
-        facts = await line.play(start(self.at, self._times, plan))
+        line, settings = self.line, self._settings
+        self.receiver.one_by_one = self.quirks.read_by == "CMGR"
+        facts = await line.play(start(self.at, self._times, self._plan()))
         sim = facts.iccid or facts.imsi or facts.imei
         if self.books is None or (self.books.sim, self.books.imsi) != (sim, facts.imsi):
             self.books = await Books.open(sim, facts.imsi, self._terms.quota, line.recall, line.keep)
@@ -119,14 +100,14 @@ class Service:
                 )
         await line.play(network.subscribe(self.at))
         await line.play(network.watch(self.at, facts))
-        facts.number = facts.number or settings.number
         self.facts = facts
-        self.mailbox.use(self.books, facts.number)
+        numbering = numbering_of(facts.imsi, facts.service_centre, facts.number)
+        self.mailbox.use(self.books, facts.number, numbering)
         self.receiver.sweep(facts)
         now = self._seams.clock()
         t = self._times
         self._rounds = {
-            "watch": now + t.watch,
+            "watch": now + self._watch_in(facts),
             "sweep": now + t.sweep,
             "probe": now + t.probe,
             "reports": now + _SOON,
@@ -137,46 +118,21 @@ class Service:
             "modem.ready", imei=facts.imei, iccid=facts.iccid, model=facts.model, routing=facts.routing
         )
 
-    async def settle_in(self) -> None:
-        """Let a port that was just opened say what it has to say: none of it is for us."""
+    def _plan(self) -> Plan:
+        settings, line = self._settings, self.line
 
-        def script() -> Script[None]:
-            yield Pause(self._times.drain)
+        def noise() -> int:
+            return line.dialogue.noise
 
-        await self.line.play(script())
-
-    async def answers_at(self, path: str, baud: int, owner: str) -> bool:
-        """Whether a modem answers AT there now. The port is closed again."""
-
-        def script() -> Script[bool]:
-            yield Escape()
-            for _ in range(2):
-                answer: Answer = yield self.at.attention()
-                if answer.final is not Final.NONE:
-                    return True
-            return False
-
-        return bool(await self._look(path, baud, owner, script()))
-
-    async def imei_at(self, path: str, baud: int, owner: str) -> str | None:
-        """The IMEI of the modem there, None if none answers. The port is closed again."""
-
-        def script() -> Script[str]:
-            yield Escape()
-            yield self.at.attention()
-            answer: Answer = yield self.at.identity("+CGSN")
-            return answers.digits_of(answer.lines, 14, 16)
-
-        return await self._look(path, baud, owner, script()) or None
-
-    async def _look(self, path: str, baud: int, owner: str, script: Script[Result]) -> Result | None:
-        try:
-            await self.line.connect(self._seams.opener, path, baud, owner)
-            return await self.line.play(script)
-        except (PortError, PortLost):
-            return None
-        finally:
-            self.line.close()
+        return Plan(
+            self.where,
+            settings.pin,
+            settings.imei,
+            settings.service_centre,
+            settings.number,
+            self.quirks,
+            noise,
+        )
 
     def ended(self) -> None:
         """The session is over: what is known is not known any more."""
@@ -267,8 +223,9 @@ class Service:
             await self.line.play(network.watch(self.at, facts))
             if not facts.cell.registered:
                 await self._see_sim()
-            soon = network.unfit(facts, self._terms.roaming, self._table) is not None
-            self._rounds["watch"] = now + (min(_SOON, t.watch) if soon else t.watch)
+            elif not facts.service_centre:  # somebody may set it; or its answer was lost
+                await self.line.play(read_service_centre(self.at, t, facts, self._plan()))
+            self._rounds["watch"] = now + self._watch_in(facts)
         elif name == "sweep":
             self.receiver.sweep(facts)
             self._rounds["sweep"] = now + t.sweep
@@ -282,6 +239,11 @@ class Service:
             self._rounds["balance"] = now + t.balance
             await self._ask_balance()
         return True
+
+    def _watch_in(self, facts: Facts) -> float:
+        """Seconds until registration is worth a look: few while it may not send."""
+        unfit = network.unfit(facts, self._terms.roaming, self._table) is not None
+        return min(_SOON, self._times.watch) if unfit else self._times.watch
 
     async def _see_sim(self) -> None:
         """A SIM that was out, or lost its power, is locked again, and few modems say so."""
@@ -326,7 +288,7 @@ class Service:
             self._note("answer.late", f"{event.answer.command.shown}: {event.answer.text}")
             return
         line = event.line
-        if line.startswith(self._quirks.noise_urcs or ("\0",)) or self.receiver.heard(event, self.facts):
+        if line.startswith(self.quirks.noise_urcs or ("\0",)) or self.receiver.heard(event, self.facts):
             return
         if line.startswith(("+CREG:", "+CEREG:", "+CGREG:")):
             self._rounds["watch"] = min(self._rounds.get("watch", 0.0), self._seams.clock())
@@ -338,14 +300,12 @@ class Service:
             self.restart = f"the modem says {line}"
             if line.upper().startswith(_BOOT):
                 self.line.hurry()  # it has forgotten what it was asked
-        elif line.upper().startswith(_OFF) or (
-            self._quirks.off_urc and line.startswith(self._quirks.off_urc)
-        ):
+        elif line.upper().startswith(_OFF) or (self.quirks.off_urc and line.startswith(self.quirks.off_urc)):
             self._off = line
-        elif line.upper().startswith(_SUPPLY) or line.startswith(self._quirks.alarm_urcs or ("\0",)):
+        elif line.upper().startswith(_SUPPLY) or line.startswith(self.quirks.alarm_urcs or ("\0",)):
             self.supply = line
             self._note("modem.supply", f"{line}: it wants 2 A in bursts; see supply, cable and capacitor")
-        elif self._quirks.full_urc and line.startswith(self._quirks.full_urc):
+        elif self.quirks.full_urc and line.startswith(self.quirks.full_urc):
             self.receiver.sweep(self.facts)
         self._wake()
 
@@ -353,7 +313,7 @@ class Service:
         """While it is initialised, what a SIM says after its PIN is no news."""
         if line.startswith(_BOOT):
             return True
-        words = (*_SETTLED, *(word.upper() for word in self._quirks.boot_urcs))
+        words = (*_SETTLED, *(word.upper() for word in self.quirks.boot_urcs))
         return self.facts is not None and line.startswith(words)
 
     def _usd(self, line: str) -> None:

@@ -12,12 +12,13 @@ from drivers.modem import answers
 from drivers.modem.at import Answer, Final
 from drivers.modem.commands import ICCID, IDENTITY, At, Timings
 from drivers.modem.facts import Facts
+from drivers.modem.numbering import numbering_of
 from drivers.modem.pin import Lock, unlock
 from drivers.modem.profile import Quirks
 from drivers.modem.script import Escape, Pause, Script, Silent, Trouble, ask, patient
 from drivers.modem.storage import choose_memories, choose_routing
 
-__all__ = ["Plan", "start"]
+__all__ = ["Plan", "identify", "read_service_centre", "start", "wake"]
 
 _WAKINGS = 5
 _HEX = "0123456789ABCDEF"
@@ -27,10 +28,11 @@ class Plan:
     """What the configuration says about this modem.
 
     pin: read anew at each start; where: the table that has it. imei: None for any. service_centre: set where the
-    SIM has none. noise(): lines so far that meant nothing: a wrong speed shows so.
+    SIM has none. number: the SIM's own, "" to ask the SIM. noise(): lines so far that meant nothing: a wrong speed
+    shows so.
     """
 
-    __slots__ = ("imei", "noise", "pin", "quirks", "service_centre", "where")
+    __slots__ = ("imei", "noise", "number", "pin", "quirks", "service_centre", "where")
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Plan:
         pin: str,
         imei: str | None,
         service_centre: str,
+        number: str,
         quirks: Quirks,
         noise: Callable[[], int],
     ) -> None:
@@ -45,6 +48,7 @@ class Plan:
         self.pin = pin
         self.imei = imei
         self.service_centre = service_centre
+        self.number = number
         self.quirks = quirks
         self.noise = noise
 
@@ -52,10 +56,10 @@ class Plan:
 def start(at: At, timings: Timings, plan: Plan) -> Script[Facts]:
     """A modem ready to receive, and to send once it has a network. Raises Trouble, Silent."""
     facts = Facts()
-    yield from _wake(at, timings, plan)
+    yield from wake(at, timings, plan)
     for setting in ("E0", "+CMEE=1"):
         yield from ask(at.plain(setting))
-    yield from _identify(at, plan, facts)
+    yield from identify(at, plan, facts)
     yield from unlock(at, timings, Lock(facts.card, plan.pin, plan.where, plan.quirks.pin_tries_command))
     answer = yield from patient(at.identity("+CIMI"), timings)
     facts.imsi = answers.digits_of(answer.lines, 6, 15)
@@ -64,14 +68,14 @@ def start(at: At, timings: Timings, plan: Plan) -> Script[Facts]:
     yield from _settle(at)
     yield from choose_memories(at, timings, facts)
     yield from choose_routing(at, facts, plan.quirks)
-    yield from _service_centre(at, timings, facts, plan)
+    yield from read_service_centre(at, timings, facts, plan)
     yield from ask(at.plain("+CLIP=0"))
-    answer = yield from patient(at.query("+CNUM"), timings)
-    facts.number = _own_number(answer)
+    answer = yield from patient(at.own_numbers(), timings)
+    facts.number = plan.number or _own_number(answer, facts)
     return facts
 
 
-def _wake(at: At, timings: Timings, plan: Plan) -> Script[None]:
+def wake(at: At, timings: Timings, plan: Plan) -> Script[None]:
     """ESC once: a run that crashed may have left the modem at its prompt. The first AT may go unanswered."""
     before = plan.noise()
     yield Escape()
@@ -90,7 +94,8 @@ def _wake(at: At, timings: Timings, plan: Plan) -> Script[None]:
     raise Silent(at.attention())
 
 
-def _identify(at: At, plan: Plan, facts: Facts) -> Script[None]:
+def identify(at: At, plan: Plan, facts: Facts) -> Script[None]:
+    """Maker, model, IMEI, and the ICCID where it is told before the PIN. Raises Trouble."""
     heard: dict[str, Answer] = {}
     for text in IDENTITY:
         heard[text] = yield from ask(at.identity(text))
@@ -134,7 +139,7 @@ def _settle(at: At) -> Script[None]:
         )
 
 
-def _service_centre(at: At, timings: Timings, facts: Facts, plan: Plan) -> Script[None]:
+def read_service_centre(at: At, timings: Timings, facts: Facts, plan: Plan) -> Script[None]:
     """Without one the network takes nothing: +CMS 330."""
     answer = yield from patient(at.query("+CSCA?"), timings)
     facts.service_centre = answers.quoted(answer.lines[-1]) if answer.lines else ""
@@ -144,13 +149,16 @@ def _service_centre(at: At, timings: Timings, facts: Facts, plan: Plan) -> Scrip
             facts.service_centre = plan.service_centre
 
 
-def _own_number(answer: Answer) -> str:
-    """+CNUM: "name","+33700000001",145; many SIMs have none."""
+def _own_number(answer: Answer, facts: Facts) -> str:
+    """+CNUM: "name","+33700000001",145, or its national form with 129; many SIMs have none."""
     for line in answer.lines:
         found = answers.fields(line)
         digits = found[1].removeprefix("+") if len(found) > 2 else ""
-        if digits.isdecimal() and digits.isascii() and found[2] == "145":
-            return f"+{digits}"
+        if digits.isdecimal() and digits.isascii():
+            whole = f"+{digits}" if found[2] == "145" or digits != found[1] else digits
+            whole = numbering_of(facts.imsi, facts.service_centre).complete(whole)
+            if whole.startswith("+"):
+                return whole
     return ""
 
 

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from drivers.bearer import MessageState, Remedy
 from drivers.smpp.status import NUMBERS
@@ -144,7 +145,7 @@ def parse(text: str, where: str) -> Dialect:
 class _Reader:
     """One pass over a file's tables that collects faults instead of stopping at the first."""
 
-    TABLES = ("final", "labels", "statuses", "states", "tlv", "unknown_subscriber")
+    TABLES: Final = ("final", "labels", "statuses", "states", "tlv", "unknown_subscriber")
 
     def __init__(self, where: str) -> None:
         self.where = where

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Final, overload
 
 __all__ = ["MODES", "Learner", "candidates", "canonical"]
 
@@ -103,7 +103,7 @@ class Learner:
 
     __slots__ = ("_last", "_mode", "_streak")
 
-    SURE = 3
+    SURE: Final = 3
     """Matches of the same conversion in a row before it is tried before the id as written."""
 
     def __init__(self, mode: str = "auto") -> None:

@@ -1,7 +1,8 @@
 """Each bearer opened once, bound, and left again, and the broker too: what `chappe check --connect` tries.
 
 Uses the driver as the daemon does, so that what works here works there, and the words are the same. Receipts
-and replies that a carrier hands over meanwhile are refused (the carrier keeps them for the daemon).
+and replies that a carrier hands over meanwhile are refused (the carrier keeps them for the daemon); a modem is only
+asked who it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import structlog
 
+import drivers
 from drivers.bearer import Bearer, Event, Inbound, LinkChanged, NotStored, Receipt, StateStore
 from drivers.smpp.dialect import DialectError
 from gateway import build
@@ -73,8 +75,13 @@ def try_broker(config: Config) -> Trial | None:
 
 
 async def _try(config: Config, name: str, patience: float) -> Trial:
+    settings = config.bearers[name]
+    try_out = getattr(drivers.load(settings.driver), "try_out", None)
+    if try_out is not None:
+        ok, detail = await try_out(name, settings.link, *build.terms_of(settings))
+        return Trial(name, ok, detail)
     try:
-        bearer = build.bearer_of(config.bearers[name], _NoState())
+        bearer = build.bearer_of(settings, _NoState())
     except (DialectError, OSError) as error:
         return Trial(name, False, str(error))
     told: asyncio.Future[LinkChanged] = asyncio.get_running_loop().create_future()

@@ -10,6 +10,7 @@ import zoneinfo
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
+from drivers.modem.profile import faults_of_model
 from gateway.config.document import Config
 from gateway.config.sections import AccountSettings
 from gateway.secrets import is_hash
@@ -111,6 +112,9 @@ def _bearers(config: Config) -> Iterator[Fault]:
             yield Fault((*at, "reserve"), words)
         if bearer.power is not None and bearer.driver != "modem":
             yield Fault((*at, "power"), f"is for modems, the driver is {bearer.driver}")
+        elif bearer.power is not None:
+            for reason in faults_of_model(bearer.power.model):
+                yield Fault((*at, "power", "model"), reason)
 
 
 def _routes(config: Config) -> Iterator[Fault]:

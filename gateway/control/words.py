@@ -53,6 +53,8 @@ class Asked:
             return ""
         if not isinstance(value, str):
             raise Refusal(f"{name} must be a text", 2)
+        if any("\ud800" <= c <= "\udfff" for c in value):  # JSON can spell it, no store can keep it
+            raise Refusal(f"{name} holds half a character", 2)
         return value
 
     def flag(self, name: str) -> bool:

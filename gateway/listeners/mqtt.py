@@ -115,7 +115,7 @@ class MqttListener:
                 self._refuse(arrived, "busy", f"{ROOM} wait in {family} already: ask again")
 
     def _refuse(self, arrived: Arrived, error: str, detail: str) -> None:
-        log.warning("mqtt.refused", topic=arrived.topic, who=who_of(arrived), error=error, detail=detail)
+        log.warning("mqtt.refused", topic=arrived.topic, client=who_of(arrived), error=error, detail=detail)
         self._reply(arrived, {"status": "refused", "error": error, "detail": detail})
 
     def _reply(self, arrived: Arrived, view: View) -> None:
@@ -146,7 +146,9 @@ class MqttListener:
             error = f"{type(fault).__name__}: {fault}"
         else:
             return {"status": "done", "result": result}
-        log.warning("mqtt.refused", topic=arrived.topic, who=who_of(arrived), error="refused", detail=error)
+        log.warning(
+            "mqtt.refused", topic=arrived.topic, client=who_of(arrived), error="refused", detail=error
+        )
         return {"status": "refused", "error": "refused", "detail": error[:500]}
 
     # ── texts ────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from gateway import answers
 from gateway.lifecycle import Cause
-from gateway.model import Kind, Message
+from gateway.model import EPOCH_MS, Kind, Message
 from gateway.rules.consent import ConsentRule
 from gateway.rules.content import ContentRule
+from gateway.rules.docket import Docket, first_against
 from gateway.rules.frequency import FrequencyRule
 from gateway.rules.hours import HoursRule
 from gateway.rules.quota import QuotaRule
-from gateway.rules.rule import Action, Counting, Preparing, Rule, Settled, Verdict
+from gateway.rules.rule import Action, Batch, Counting, Judge, Preparing, Rule, Settled, Sifting, Verdict
 from gateway.rules.sender import SenderRule
 from gateway.rules.stop import StopRule
 from gateway.rules.suppressed import SuppressRule
@@ -65,7 +66,10 @@ class Rulebook:
         self._texts = tuple(rule for rule in rules if rule in self._preparing or isinstance(rule, StopRule))
         self._content = next((rule for rule in rules if isinstance(rule, ContentRule)), None)
         self._plain_judges = tuple(rule.judge for rule in self._plain)
-        self._takers = tuple(rule.taken for rule in self._counting)
+        self._sifts = tuple(
+            (rule.judge, rule.sift if isinstance(rule, Sifting) else None, rule in self._plain)
+            for rule in rules
+        )
         self.counts = bool(self._counting)
         self._settled = [rule for rule in self._again if isinstance(rule, Settled)]
         self._versions: list[int] | None = None
@@ -102,27 +106,48 @@ class Rulebook:
         return f"{verdict.rule}: {verdict.reason}" if verdict is not None else ""
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
-        """The first refusal, else the first verdict against it; None: it may go.
+        """One message by itself: the first refusal, else the first verdict against it; None: it may go."""
+        self._judged(message.id, message.id)
+        judges = self._judges if message.kind == _MARKETING else self._plain_judges
+        return first_against(judges, message, account, now_ms)
 
-        What one rule only puts off is still judged by the others: a cap must not be open at night.
-        """
-        if message.id > self._newest:  # ids rise in the order in which messages are judged
+    def docket(
+        self,
+        messages: Sequence[Message],
+        ids: Sequence[int],
+        account: Account,
+        now_ms: int,
+        taken: Sequence[Message],
+    ) -> Docket:
+        """The same for a batch that will have these ids, rising. taken: where the caller puts what he accepts."""
+        if not ids:
+            return Docket({}, account, now_ms, taken, None)
+        every = tuple(messages)
+        places = [place for place, m in enumerate(every) if m.kind == _MARKETING]
+        marketing = every if len(places) == len(every) else tuple([every[place] for place in places])
+        last_ms = (ids[-1] >> 22) + EPOCH_MS
+        batches = Batch(marketing, account, now_ms, last_ms), Batch(every, account, now_ms, last_ms)
+        asked: dict[int, list[Judge]] = {}
+        for judge, sift, plain in self._sifts:
+            batch = batches[plain]
+            if not batch.messages:
+                continue
+            for place in sift(batch) if sift is not None else range(len(batch.messages)):
+                asked.setdefault(place if plain else places[place], []).append(judge)
+        self._judged(ids[0], ids[-1])
+        return Docket(asked, account, now_ms, taken, self.taken if self.counts else None)
+
+    def _judged(self, first: int, last: int) -> None:
+        """Ids rise in the order in which messages are judged."""
+        if last > self._newest:
             if not self._newest:
-                self._old = max(self._old, message.id - 1)  # those before were judged by other rules
-            self._newest = message.id
-        first: Verdict | None = None
-        for judge in self._judges if message.kind == _MARKETING else self._plain_judges:
-            verdict = judge(message, account, now_ms)
-            if verdict is not None:
-                if verdict.action is Action.REFUSE:
-                    return verdict
-                first = first or verdict
-        return first
+                self._old = max(self._old, first - 1)  # those before were judged by other rules
+            self._newest = last
 
-    def taken(self, message: Message) -> None:
-        """It was accepted: who counts, counts."""
-        for taken in self._takers:
-            taken(message)
+    def taken(self, messages: Sequence[Message]) -> None:
+        """They were accepted, all of one account: who counts, counts."""
+        for rule in self._counting:
+            rule.taken(messages)
 
     def given_back(self, messages: Iterable[Message]) -> None:
         """They were taken and never left us."""

@@ -8,12 +8,13 @@ that was revoked stops marketing whether or not the account must name any. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway import answers
 from gateway.model import Kind, Message
 from gateway.rules.kept_consents import KeptConsents, Standing
-from gateway.rules.rule import Action, Verdict
+from gateway.rules.rule import Action, Batch, Verdict
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -35,6 +36,15 @@ class ConsentRule:
 
     def version(self, now_ms: int) -> int:  # noqa: ARG002 - the contract's
         return self._kept.version if self._kept is not None else 0
+
+    def sift(self, batch: Batch) -> Sequence[int]:
+        must = batch.account.require_consent
+        if must and not all(m.consent for m in batch.messages):
+            return range(len(batch.messages))
+        kept = self._kept
+        return (
+            kept.perhaps_not(batch.messages, batch.account, must) if kept is not None and kept.version else ()
+        )
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
         if message.kind != _MARKETING:

@@ -18,7 +18,7 @@ from gateway import answers
 from gateway.lifecycle import State
 from gateway.model import Kind, Message
 from gateway.rules.letters import normalise
-from gateway.rules.rule import Action, Verdict
+from gateway.rules.rule import Action, Batch, Verdict
 from gateway.rules.split_texts import TextKey, part_of, text_key
 
 if TYPE_CHECKING:
@@ -142,6 +142,20 @@ class ContentRule:
         m.data_coding, m.payload, m.parts = coding, payload, parts
 
     # ── the verdict ──────────────────────────────────────────────────────────────────────────────────────
+    def sift(self, batch: Batch) -> Sequence[int]:
+        """What nearly all texts are, without reading them: brand and mention as they are usually written."""
+        brand = batch.account.brand
+        octets = self._octets_of(brand)
+        off, search = self._mention == "off", _USUAL_OCTETS.search
+        return [
+            place
+            for place, m in enumerate(batch.messages)
+            if m.udh
+            or m.data_coding
+            or (brand and brand not in m.source and octets not in m.payload)
+            or not (off or search(m.payload) or search(m.payload.upper()))
+        ]
+
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         if message.kind != _MARKETING:
             return None
@@ -150,20 +164,14 @@ class ContentRule:
         concat = part_of(message.udh) if message.udh else None
         if concat is not None:
             return self._part(message, account, now_ms, concat)
-        if not message.data_coding and self._plainly_right(message, account.brand):
-            return None
         return self._refusal(self._fault(message.source, _text_of(message), account))
 
-    def _plainly_right(self, m: Message, brand: str) -> bool:
-        """What nearly all texts are, without reading them: brand and mention as they are usually written."""
-        if brand and brand not in m.source:
-            octets = self._octets.get(brand)
-            if octets is None:  # of other characters GSM 03.38 and ASCII differ
-                octets = self._octets[brand] = brand.encode() if _PLAIN.fullmatch(brand) else b"\xff"
-            if octets not in m.payload:
-                return False
-        search = _USUAL_OCTETS.search
-        return self._mention == "off" or bool(search(m.payload) or search(m.payload.upper()))
+    def _octets_of(self, brand: str) -> bytes:
+        """What a text with this brand has in it; of other characters GSM 03.38 and ASCII differ."""
+        octets = self._octets.get(brand)
+        if octets is None:
+            octets = self._octets[brand] = brand.encode() if _PLAIN.fullmatch(brand) else b"\xff"
+        return octets
 
     def _fault(self, source: str, text: str, account: Account) -> str:
         """What a whole text lacks, or ""."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gateway import answers
-from gateway.model import Kind, Message
-from gateway.rules.packed import PackedCounts, packed
-from gateway.rules.rule import Action, Verdict
+from gateway.model import EPOCH_MS, Kind, Message
+from gateway.rules.packed import PackedCounts, packed, packed_recipients
+from gateway.rules.rule import Action, Batch, Verdict
 from gateway.rules.split_texts import TextKey, part_of, text_key
 
 if TYPE_CHECKING:
@@ -41,14 +41,13 @@ class RollingCounts:
     16 octets a message of the period and some 20 a number. Times are those of message ids, which rise.
     """
 
-    __slots__ = ("_counts", "_first", "_keys", "_last", "_times", "per_ms")
+    __slots__ = ("_counts", "_first", "_keys", "_times", "per_ms")
 
     def __init__(self, per_ms: int) -> None:
         self.per_ms = per_ms
         self._times = array("Q")
         self._keys = array("Q")
         self._first = 0
-        self._last = ("", 0)
         self._counts = PackedCounts()
 
     def __len__(self) -> int:
@@ -56,17 +55,16 @@ class RollingCounts:
 
     def count(self, number: str, now_ms: int) -> int:
         """How many were counted for it after now - per."""
-        first, until = self._first, now_ms - self.per_ms
-        if first < len(self._times) and self._times[first] <= until:
-            self._forget(until)
-        key = packed(number)
-        self._last = (number, key)
-        return self._counts.get(key)
+        self._forget(now_ms - self.per_ms)
+        return self._counts.get(packed(number))
+
+    def at_least(self, messages: Sequence[Message], least: int, now_ms: int) -> list[int]:
+        """The places of those whose recipients have had so many."""
+        self._forget(now_ms - self.per_ms)
+        return self._counts.at_least(packed_recipients(messages), least)
 
     def add(self, number: str, at_ms: int) -> None:
-        last, key = self._last
-        if number is not last:  # most are asked for just before
-            key = packed(number)
+        key = packed(number)
         if not self._times or at_ms >= self._times[-1]:
             self._times.append(at_ms)
             self._keys.append(key)
@@ -75,6 +73,18 @@ class RollingCounts:
             self._times.insert(at, at_ms)
             self._keys.insert(at, key)
         self._counts.add(key, 1)
+
+    def add_all(self, messages: Sequence[Message]) -> None:
+        """The same of many, whose ids rise."""
+        times = self._times
+        if times and messages[0].submitted_at < times[-1]:
+            for message in messages:
+                self.add(message.destination, message.submitted_at)
+            return
+        keys = packed_recipients(messages)
+        times.extend([(m.id >> 22) + EPOCH_MS for m in messages])
+        self._keys.extend(keys)
+        self._counts.count(keys)
 
     def remove(self, number: str, at_ms: int) -> None:
         """Take back what was added for it at that moment; nothing when that is forgotten already."""
@@ -95,6 +105,8 @@ class RollingCounts:
     def _forget(self, until_ms: int) -> None:
         """Those of this moment and before."""
         times, keys, first = self._times, self._keys, self._first
+        if first >= len(times) or times[first] > until_ms:
+            return
         while first < len(times) and times[first] <= until_ms:
             if keys[first]:
                 self._counts.add(keys[first], -1)
@@ -118,6 +130,16 @@ class FrequencyRule:
         self._messages = messages
         self._texts: dict[TextKey, int] = {}
 
+    def sift(self, batch: Batch) -> Iterable[int]:
+        """Who has had few enough is cleared, but that one of whom a batch speaks twice is counted in between."""
+        places = self.counts.at_least(batch.messages, self._messages, batch.now_ms)
+        if len({m.destination for m in batch.messages}) == len(batch.messages):
+            return places
+        first = {m.destination: place for place, m in reversed(list(enumerate(batch.messages)))}
+        return {place for place, m in enumerate(batch.messages) if first[m.destination] != place}.union(
+            places
+        )
+
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
         if message.kind != _MARKETING:
             return None
@@ -130,17 +152,18 @@ class FrequencyRule:
         )
         return Verdict(self.name, Action.REFUSE, reason, answers.FREQUENCY_CAP)
 
-    def taken(self, message: Message) -> None:
-        """It was accepted: count it."""
-        udh = message.udh
-        if message.kind != _MARKETING or (udh and not counts_alone(udh)):
+    def taken(self, messages: Sequence[Message]) -> None:
+        """They were accepted: count them."""
+        counted = [m for m in messages if m.kind == _MARKETING and (not m.udh or counts_alone(m.udh))]
+        if not counted:
             return
-        self.counts.add(message.destination, message.submitted_at)
-        concat = part_of(udh) if udh else None
-        if concat is not None:
-            if len(self._texts) >= _TEXTS_KEPT:
-                del self._texts[next(iter(self._texts))]
-            self._texts[text_key(message, concat)] = message.submitted_at
+        self.counts.add_all(counted)
+        for message in counted:
+            concat = part_of(message.udh) if message.udh else None
+            if concat is not None:
+                if len(self._texts) >= _TEXTS_KEPT:
+                    del self._texts[next(iter(self._texts))]
+                self._texts[text_key(message, concat)] = message.submitted_at
 
     def given_back(self, message: Message) -> None:
         """It was counted and never left us."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gateway import answers
 from gateway.model import Kind, Message
 from gateway.rules.country import DAYS, Profile, Window
-from gateway.rules.rule import Action, Verdict
+from gateway.rules.rule import Action, Batch, Verdict
 from gateway.rules.wording import days_closed, describe_profile, moment, span
 from gateway.rules.zones import Place, Places
 
@@ -60,10 +60,10 @@ class Spell:
 class Timeline:
     """When one place is open under one profile. Raises NeverOpenError for a profile that never opens it.
 
-    regions: whose holidays hold there, the account's own ones among them.
+    regions: whose holidays hold there, the account's own ones among them. latest: the spell that was asked for last.
     """
 
-    __slots__ = ("_latest", "_spells", "_windows", "place", "profile", "regions")
+    __slots__ = ("_spells", "_windows", "latest", "place", "profile", "regions")
 
     def __init__(self, place: Place, profile: Profile, regions: Sequence[str]) -> None:
         self.place = place
@@ -71,23 +71,23 @@ class Timeline:
         self.regions = tuple(regions)
         self._windows = sorted(profile.windows, key=_opens)
         self._spells: list[Spell] = []
-        self._latest = (
+        self.latest = (
             Spell(-FOREVER, FOREVER, is_open=True) if not profile.windows else Spell(0, 0, is_open=False)
         )
 
     def spell(self, at_ms: int) -> Spell:
         """The spell that a moment is in."""
-        latest = self._latest
+        latest = self.latest
         if latest.since <= at_ms < latest.until:
             return latest
         spells = self._spells
         index = bisect_right(spells, at_ms, key=_since) - 1
         if index >= 0 and at_ms < spells[index].until:
-            self._latest = spells[index]
-            return self._latest
+            self.latest = spells[index]
+            return self.latest
         if len(spells) >= _SPELLS_KEPT:
             spells.clear()
-        found = self._latest = self._look(at_ms)
+        found = self.latest = self._look(at_ms)
         insort(spells, found)
         return found
 
@@ -228,6 +228,23 @@ class HoursRule:
             self._until = FOREVER
             self._version += 1
         return self._version
+
+    def sift(self, batch: Batch) -> Sequence[int]:
+        """Those that go now, to a place that is open, are cleared."""
+        regions, longest, until = batch.account.extra_regions, self._longest, self._until
+        known = self._known.get(regions, {})
+        places = []
+        for place, m in enumerate(batch.messages):
+            timeline = known.get(m.destination[:longest]) or self._timeline(m.destination, regions)
+            spell = timeline.latest
+            if not spell.since <= batch.now_ms < spell.until:
+                spell = timeline.spell(batch.now_ms)
+            if spell.verdict is not None or m.due > batch.now_ms:
+                places.append(place)
+            elif spell.until < until:
+                until = spell.until
+        self._until = until
+        return places
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """A scheduled message is judged at the time it asked for. The verdict of a place is shared: don't change it."""

@@ -7,14 +7,16 @@ keyed digest only, crossed with its scope's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from gateway.rules.digest_set import DigestSet
+from gateway.rules.digests import Digests
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
+    from gateway.model import Message
 
 __all__ = ["KeptConsents", "Standing", "consent_scope_fault"]
 
@@ -40,11 +42,11 @@ class Standing(Enum):
 
 
 class KeptConsents:
-    """The list. digest: as of the opt-outs, signed 64 bits. version: another number after each change."""
+    """The list. digest: as of the opt-outs. version: another number after each change."""
 
     __slots__ = ("_digest", "_given", "_revoked", "_salts", "version")
 
-    def __init__(self, digest: Callable[[str], int]) -> None:
+    def __init__(self, digest: Digests) -> None:
         self._digest = digest
         self._given = DigestSet()
         self._revoked = DigestSet()
@@ -85,13 +87,7 @@ class KeptConsents:
 
         A reference counts by itself where it was kept without a number; one that is kept for somebody else does not.
         """
-        if not self._salts:
-            return Standing.NOT_KEPT
-        salts = [
-            self._salts[scope]
-            for scope in (f"account:{account.name}", f"brand:{account.brand}")
-            if scope in self._salts
-        ]
+        salts = self._salts_of(account)
         if not salts:
             return Standing.NOT_KEPT
         keys = [self._digest(number)]
@@ -101,3 +97,26 @@ class KeptConsents:
         if any(entry in self._revoked for entry in entries):
             return Standing.REVOKED
         return Standing.GIVEN if any(entry in self._given for entry in entries) else Standing.UNKNOWN
+
+    def perhaps_not(self, messages: tuple[Message, ...], account: Account, must: bool) -> Sequence[int]:
+        """The places of those whose consent may not stand. must: it is needed, so that none is as bad as revoked."""
+        salts = self._salts_of(account)
+        if not salts:
+            return ()
+        given, revoked = self._given, self._revoked
+        none_revoked = not len(revoked)
+        if none_revoked and not must:
+            return ()
+        found = []
+        for place, (message, digest) in enumerate(zip(messages, self._digest.of(messages), strict=True)):
+            entries = [(digest ^ salt) or 1 for salt in salts]
+            well = none_revoked or not (message.consent or any(entry in revoked for entry in entries))
+            if not well or (must and not any(entry in given for entry in entries)):
+                found.append(place)
+        return found
+
+    def _salts_of(self, account: Account) -> list[int]:
+        """Of the scopes of this account in which anything is kept."""
+        known = self._salts
+        scopes = (f"account:{account.name}", f"brand:{account.brand}")
+        return [known[scope] for scope in scopes if scope in known]

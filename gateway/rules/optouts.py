@@ -8,14 +8,13 @@ scopes. Two numbers in one entry: once in 10^13 look-ups among a million.
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Callable, Iterable
-from hashlib import blake2b
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from drivers.sms.alphabet import decode
 from gateway.model import Message
 from gateway.rules.digest_set import DigestSet
+from gateway.rules.digests import Digests
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -26,7 +25,6 @@ _SCOPE = re.compile(
     r"global|short_code:[0-9]{3,8}|sender:(?:\+[0-9]{7,15}|[0-9]{3,15})|(?:account|brand):[^\s,:][^\n,]*"
 )
 _MOST_CALLERS = 4_096
-_SIGNED = struct.Struct("<q")
 _BITS = 1 << 25
 _BITS_MASK = (_BITS >> 3) - 1
 
@@ -43,14 +41,15 @@ def _no_mention(_text: str) -> str:
 
 
 class OptOuts:
-    """The list. key: of the digests. mention: the number that a text tells to send STOP to, or "".
+    """The list. key: of the digests. digest: what stands for a number.
 
+    mention: the number that a text tells to send STOP to, or "".
     reviews: numbers whose reply may have been an objection, by digest: until when marketing waits (Unix ms).
     version: another number after each change that may cover more than before.
     """
 
     def __init__(self, key: bytes, mention: Callable[[str], str] = _no_mention) -> None:
-        self._state = blake2b(key=key, digest_size=8)
+        self.digest = Digests(key)
         self._entries = DigestSet()
         self._salts: dict[str, int] = {}
         self._short_codes: list[tuple[str, str, int]] = []
@@ -60,21 +59,9 @@ class OptOuts:
         self.version = 0
         # Of each number that was ever added one bit: most have none, and are asked for nothing else.
         self._bits = bytearray(_BITS >> 3)
-        self._last = ("", 0)
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def digest(self, text: str) -> int:
-        """64 bits, signed, that stand for a number. Rules ask one after the other for the same."""
-        last, known = self._last
-        if text is last:
-            return known
-        state = self._state.copy()
-        state.update(text.encode())
-        digest: int = _SIGNED.unpack(state.digest())[0] or 1
-        self._last = (text, digest)
-        return digest
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────────────────
     def add(self, scope: str, digest: int) -> bool:
@@ -115,6 +102,17 @@ class OptOuts:
         return salt
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
+    def perhaps(self, messages: tuple[Message, ...]) -> Sequence[int]:
+        """The places of those whose recipient may have said anything at all; nearly all who have not are left out."""
+        if not self._salts and not self.reviews:
+            return ()
+        bits, reviews = self._bits, self.reviews
+        return [
+            place
+            for place, digest in enumerate(self.digest.of(messages))
+            if bits[digest >> 3 & _BITS_MASK] & 1 << (digest & 7) or digest in reviews
+        ]
+
     def covers(self, message: Message, account: Account) -> str:
         """The scope under which this recipient wants nothing of the kind from this sender; "" when he never said so.
 
@@ -124,9 +122,7 @@ class OptOuts:
         if not self._salts:
             return ""
         entries = self._entries
-        last, digest = self._last
-        if message.destination is not last:
-            digest = self.digest(message.destination)
+        digest = self.digest(message.destination)
         if not self._bits[digest >> 3 & _BITS_MASK] & 1 << (digest & 7):
             return ""
         caller = (account.name, message.source, account.stop_number, account.brand)

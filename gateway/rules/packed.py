@@ -1,26 +1,39 @@
 """Counters by telephone number in little memory: a number and a count take 10 octets, not the 100 of a dict entry.
 
-Open addressing in flat arrays, in many small shards, so that growing one never holds the loop for long.
-Exact, never an estimate: a refusal must be right. Pure.
+Open addressing in flat arrays, in many small shards, so that growing one never holds the loop for long. Keys are
+numbers of 64 bits that are spread already: their own bits are the hash. Exact, never an estimate: a refusal must be
+right. Pure.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Sequence
 
-__all__ = ["PackedCounts", "packed"]
+from gateway.model import Message
+
+__all__ = ["PackedCounts", "packed", "packed_recipients"]
 
 _SHARDS = 1024
 _LEAST = 8
-_MIX = 0x9E3779B97F4A7C15
+_SPREAD = 0x9E3779B97F4A7C15  # odd: no two numbers meet
 _MASK = 2**64 - 1
 _MOST = 65_535
 
 
 def packed(number: str) -> int:
-    """A canonical address as one whole number above 0; "+36180" and "36180" differ."""
+    """A canonical address as one whole number above 0, spread over 64 bits; "+36180" and "36180" differ."""
+    return _whole(number) * _SPREAD & _MASK
+
+
+def packed_recipients(messages: Iterable[Message]) -> list[int]:
+    """The same of many recipients at once."""
+    return [(int(to) if (to := m.destination)[:1] == "+" else _whole(to)) * _SPREAD & _MASK for m in messages]
+
+
+def _whole(number: str) -> int:
     if number[:1] == "+":
-        return int(number[1:])
+        return int(number)
     return (int(number) if number.isdecimal() else hash(number) & _MASK >> 4) | 1 << 60
 
 
@@ -39,42 +52,66 @@ class _Shard:
 class PackedCounts:
     """key -> how many, 0 for those that were never counted. Keys are whole numbers above 0 (see packed)."""
 
-    __slots__ = ("_at", "_key", "_mixed", "_shard", "_shards")
+    __slots__ = ("_shards",)
 
     def __init__(self) -> None:
         self._shards: list[_Shard | None] = [None] * _SHARDS
-        # Where the key that was asked for last is or would be: most are counted just after.
-        self._key = self._mixed = self._at = 0
-        self._shard: _Shard | None = None
 
     def get(self, key: int) -> int:
-        mixed = key * _MIX & _MASK
-        shard = self._shards[mixed >> 54]
-        if shard is None:
-            shard = self._shards[mixed >> 54] = _Shard(_LEAST)
-        keys, mask = shard.keys, shard.mask
-        at = mixed >> 20 & mask
-        while (found := keys[at]) and found != key:
-            at = at + 1 & mask
-        self._key, self._mixed, self._at, self._shard = key, mixed, at, shard
-        return shard.counts[at]
+        shard = self._shards[key >> 54]
+        return shard.counts[_place(shard, key)] if shard is not None else 0
+
+    def at_least(self, keys: Sequence[int], least: int) -> list[int]:
+        """The places of those that were counted so often."""
+        shards = self._shards
+        found = []
+        for place, key in enumerate(keys):
+            shard = shards[key >> 54]
+            if shard is None:
+                continue
+            table, mask = shard.keys, shard.mask
+            at = key >> 20 & mask
+            while (there := table[at]) and there != key:
+                at = at + 1 & mask
+            if there and shard.counts[at] >= least:
+                found.append(place)
+        return found
 
     def add(self, key: int, by: int) -> None:
         """Count up or down; never below 0."""
-        if self._shard is None or key != self._key:
-            self.get(key)
-        shard, at = self._shard, self._at
-        assert shard is not None
-        count = shard.counts[at] + by
+        shard = self._shards[key >> 54]
+        if shard is None:
+            shard = self._shards[key >> 54] = _Shard(_LEAST)
+        at = _place(shard, key)
         if not shard.keys[at]:
             if by <= 0:
                 return
             shard.keys[at] = key
             shard.used += 1
-        shard.counts[at] = min(_MOST, max(0, count)) if not 0 < count < _MOST else count
+        shard.counts[at] = min(_MOST, max(0, shard.counts[at] + by))
         if shard.used * 3 > shard.mask * 2:
-            self._shards[self._mixed >> 54] = _rebuilt(shard)
-            self._shard = None
+            self._shards[key >> 54] = _rebuilt(shard)
+
+    def count(self, keys: Sequence[int]) -> None:
+        """One more of each."""
+        shards = self._shards
+        for key in keys:
+            shard = shards[key >> 54]
+            if shard is None:
+                self.add(key, 1)
+                continue
+            table, mask = shard.keys, shard.mask
+            at = key >> 20 & mask
+            while (there := table[at]) and there != key:
+                at = at + 1 & mask
+            if there:
+                shard.counts[at] += shard.counts[at] < _MOST
+                continue
+            table[at] = key
+            shard.counts[at] = 1
+            shard.used += 1
+            if shard.used * 3 > mask * 2:
+                shards[key >> 54] = _rebuilt(shard)
 
     @property
     def octets(self) -> int:
@@ -82,18 +119,29 @@ class PackedCounts:
         return sum(10 * (shard.mask + 1) for shard in self._shards if shard is not None)
 
 
+def _place(shard: _Shard, key: int) -> int:
+    """Where a key is, or would be."""
+    keys, mask = shard.keys, shard.mask
+    at = key >> 20 & mask
+    while (found := keys[at]) and found != key:
+        at = at + 1 & mask
+    return at
+
+
 def _rebuilt(old: _Shard) -> _Shard:
     """The same without keys of count 0, with room for half as many again."""
-    live = [(key, count) for key, count in zip(old.keys, old.counts, strict=True) if count]
+    live = len(old.counts) - old.counts.count(0)
     size = _LEAST
-    while size < 2 * len(live) + 2:
+    while size < 2 * live + 2:
         size *= 2
     fresh = _Shard(size)
     keys, counts, mask = fresh.keys, fresh.counts, fresh.mask
-    for key, count in live:
-        at = (key * _MIX & _MASK) >> 20 & mask
-        while keys[at]:
-            at = at + 1 & mask
-        keys[at], counts[at] = key, count
-    fresh.used = len(live)
+    for key, count in zip(old.keys, old.counts, strict=True):
+        if count:
+            at = key >> 20 & mask
+            while keys[at]:
+                at = at + 1 & mask
+            keys[at] = key
+            counts[at] = count
+    fresh.used = live
     return fresh

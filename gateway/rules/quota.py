@@ -7,13 +7,13 @@ without a quota cost a look at two fields. Pure: the time zone is an argument.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from gateway import answers
 from gateway.model import Message
-from gateway.rules.rule import Action, Verdict
+from gateway.rules.rule import Action, Batch, Verdict
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -57,6 +57,10 @@ class Usage:
             self.month_since, self.month_until = month_of(at_ms, self._zone)
             self.month = 0
 
+    def holds(self, at_ms: int) -> bool:
+        """Whether a moment is in this day, and so in this month."""
+        return self.day_since <= at_ms < self.day_until
+
     def add(self, segments: int, at_ms: int) -> None:
         """Of a message submitted at that moment; negative: credited again, where its day or month still runs."""
         if at_ms >= self.day_until or at_ms >= self.month_until:
@@ -80,6 +84,21 @@ class QuotaRule:
         self._zone = zone
         self._account_of = account_of
 
+    def sift(self, batch: Batch) -> Sequence[int]:
+        """Nobody, where all of the batch together still fits."""
+        per_day, per_month = batch.account.quota_per_day, batch.account.quota_per_month
+        if not per_day and not per_month:
+            return ()
+        usage, segments = self._of(batch.account.name), sum([m.parts for m in batch.messages])
+        fits = (not per_day or usage.day + segments <= per_day) and (
+            not per_month or usage.month + segments <= per_month
+        )
+        return (
+            ()
+            if fits and usage.holds(batch.now_ms) and usage.holds(batch.last_ms)
+            else range(len(batch.messages))
+        )
+
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         per_day, per_month = account.quota_per_day, account.quota_per_month
         if not per_day and not per_month:
@@ -94,15 +113,17 @@ class QuotaRule:
             return self._spent("month", usage.month, per_month, usage.month_until, message)
         return None
 
-    def taken(self, message: Message) -> None:
-        """It was accepted: its segments are spent."""
-        usage = self.usage.get(message.account)
-        at = message.submitted_at
-        if usage is None or at >= usage.day_until or at >= usage.month_until:
-            self._add(message, message.parts)
+    def taken(self, messages: Sequence[Message]) -> None:
+        """They were accepted: their segments are spent."""
+        first, last = messages[0], messages[-1]
+        usage = self.usage.get(last.account)
+        if usage is not None and usage.holds(first.submitted_at) and usage.holds(last.submitted_at):
+            segments = sum([m.parts for m in messages])
+            usage.day += segments
+            usage.month += segments
             return
-        usage.day += message.parts if at >= usage.day_since else 0
-        usage.month += message.parts if at >= usage.month_since else 0
+        for message in messages:
+            self._add(message, message.parts)
 
     def given_back(self, message: Message) -> None:
         """It was accepted and never left us: credited again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -11,7 +11,7 @@ from gateway.model import Message
 if TYPE_CHECKING:
     from gateway.accounts import Account
 
-__all__ = ["Action", "Counting", "Preparing", "Rule", "Settled", "Verdict"]
+__all__ = ["Action", "Batch", "Counting", "Judge", "Preparing", "Rule", "Settled", "Sifting", "Verdict"]
 
 
 class Action(Enum):
@@ -55,6 +55,30 @@ class Rule(Protocol):
         """None when this rule has nothing against the message at this time (Unix ms)."""
 
 
+Judge = Callable[[Message, "Account", int], Verdict | None]
+"""Rule.judge of some rule."""
+
+
+class Batch:
+    """Messages of one account that came together. last_ms: what the newest of their ids will say, Unix ms."""
+
+    __slots__ = ("account", "last_ms", "messages", "now_ms")
+
+    def __init__(self, messages: tuple[Message, ...], account: Account, now_ms: int, last_ms: int) -> None:
+        self.messages = messages
+        self.account = account
+        self.now_ms = now_ms
+        self.last_ms = last_ms
+
+
+@runtime_checkable
+class Sifting(Protocol):
+    """A rule that can look over a batch at once, at a fraction of what judging each message of it costs."""
+
+    def sift(self, batch: Batch) -> Iterable[int]:
+        """The places of those that it must judge; all others it allows, whichever of the batch are taken."""
+
+
 @runtime_checkable
 class Settled(Protocol):
     """A rule with recheck that can tell whether a message which it allowed may have to be judged again."""
@@ -75,8 +99,8 @@ class Preparing(Protocol):
 class Counting(Protocol):
     """A rule that counts what was taken. Between the two calls nothing but replace_sm changes a message's size."""
 
-    def taken(self, message: Message) -> None:
-        """It was accepted, its id given; asked before the next message is judged."""
+    def taken(self, messages: Sequence[Message]) -> None:
+        """They were accepted, their ids given and rising, all of one account; told before it judges the next."""
 
     def given_back(self, message: Message) -> None:
         """The store refused it, or it has ended and never left us (answers.never_left)."""

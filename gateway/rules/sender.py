@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway import answers
 from gateway.model import Message
-from gateway.rules.rule import Action, Verdict
+from gateway.rules.rule import Action, Batch, Verdict
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -19,6 +20,12 @@ class SenderRule:
 
     name = "sender"
     recheck = False
+
+    def sift(self, batch: Batch) -> Sequence[int]:
+        senders = batch.account.senders
+        if senders is None:
+            return ()
+        return [place for place, m in enumerate(batch.messages) if m.source not in senders]
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
         if account.may_send_from(message.source):

@@ -6,13 +6,14 @@ have been an objection postpones marketing until its review is over, or refuses 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gateway import answers
 from gateway.model import Kind, Message
 from gateway.rules.optouts import OptOuts
-from gateway.rules.rule import Action, Verdict
+from gateway.rules.rule import Action, Batch, Verdict
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -32,6 +33,9 @@ class StopRule:
 
     def version(self, now_ms: int) -> int:  # noqa: ARG002 - the contract's
         return self._optouts.version
+
+    def sift(self, batch: Batch) -> Sequence[int]:
+        return self._optouts.perhaps(batch.messages)
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         if message.kind != Kind.MARKETING:

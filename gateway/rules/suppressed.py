@@ -7,14 +7,15 @@ before the queue and again before the wire. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gateway import answers
 from gateway.model import Kind, Message
 from gateway.rules.digest_set import DigestSet
+from gateway.rules.digests import Digests
 from gateway.rules.packed import PackedCounts
-from gateway.rules.rule import Action, Verdict
+from gateway.rules.rule import Action, Batch, Verdict
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
@@ -26,14 +27,14 @@ _UNSIGNED = 2**64 - 1
 
 
 class SuppressedNumbers:
-    """The list. digest: as of the opt-outs, signed 64 bits. after: how many strikes in a row put a number on it.
+    """The list. digest: as of the opt-outs. after: how many strikes in a row put a number on it.
 
     version: another number after each change that may cover more than before; 0 while nothing was ever added.
     """
 
     __slots__ = ("_counted", "_held", "_strikes", "after", "digest", "version")
 
-    def __init__(self, digest: Callable[[str], int]) -> None:
+    def __init__(self, digest: Digests) -> None:
         self.digest = digest
         self.after = 1
         self.version = 0
@@ -60,6 +61,13 @@ class SuppressedNumbers:
 
     def holds(self, number: str) -> bool:
         return bool(len(self._held)) and self.digest(number) in self._held
+
+    def among(self, messages: tuple[Message, ...]) -> Sequence[int]:
+        """The places of those whose recipient is on the list."""
+        held = self._held
+        if not len(held):
+            return ()
+        return [place for place, digest in enumerate(self.digest.of(messages)) if digest in held]
 
     def add(self, digest: int, strikes: int) -> bool:
         """Count so many more, 0 for an operator's word, which holds by itself. Whether it is on the list anew."""
@@ -100,6 +108,9 @@ class SuppressRule:
 
     def version(self, now_ms: int) -> int:  # noqa: ARG002 - the contract's
         return self._numbers.version
+
+    def sift(self, batch: Batch) -> Sequence[int]:
+        return self._numbers.among(batch.messages)
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:  # noqa: ARG002 - the contract's
         numbers = self._numbers

@@ -21,6 +21,7 @@ class ReferenceTable:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._day = int(store.meta("reference_day") or 0)
+        self._seen = int(store.meta("indexed_to") or 0)
         self._used = bool(store.read("SELECT 1 FROM reference_0 UNION ALL SELECT 1 FROM reference_1 LIMIT 1"))
 
     def unfiled(self) -> list[tuple[str, str, Known]]:
@@ -57,6 +58,13 @@ class ReferenceTable:
         newest = max(message_id for _, _, message_id in known)
         statement = (rows.PUT_REFERENCE_0, rows.PUT_REFERENCE_1)[self._day % 2]
         return self._store.write_many([(statement, values), (rows.PUT_META, [("indexed_to", str(newest))])])
+
+    def none_left(self) -> None:
+        """What is in the messages' table now is filed: the next start need not look for references there."""
+        newest = self._store.read("SELECT max(id) FROM message")[0][0] or 0
+        if newest > self._seen:
+            self._seen = newest
+            _ = self._store.put_meta("indexed_to", str(newest))
 
     def _turn_day(self, now_ms: int, oldest: int) -> None:
         """Empty the table of the day before yesterday: what is older than the batch that follows, since both

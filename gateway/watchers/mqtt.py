@@ -41,6 +41,8 @@ LIVED = 30.0
 TRUCE = 30.0
 """Seconds that a session which was taken over leaves the other alone, and three times that until all is well."""
 GOODBYE = 3.0
+MOST_TRIES = 2
+"""Connections on which one reply is tried: where it goes is its asker's choice, and a broker may hang up for it."""
 GLANCE = 0.3
 """Seconds in which a broker shows what it keeps on one topic."""
 _SIGNATURE = ("host", "pid", "started")
@@ -76,7 +78,7 @@ class MqttWatcher:
         self._protocol = "5"
         self._complaint = self._forbidden = ""
         self._signed = False
-        self._tries = self._short = 0
+        self._tries = self._short = self._excused = 0
         self._opened_at = self._metrics_at = 0.0
         self.inbound: Inbound | None = None
         self.connected = False
@@ -156,6 +158,7 @@ class MqttWatcher:
         self._opened_at = self._metrics_at = self._gateway.clock.now()
         self._protocol = broker.protocol
         self._lost, self._complaint, self._forbidden, self.connected = None, "", "", True
+        self._excused = 0
         self._gateway.alarms.clear("mqtt")
 
     def _closed(self, error: BrokerError) -> None:
@@ -225,10 +228,11 @@ class MqttWatcher:
         try:
             theirs = json.loads(payload)
             same = all(theirs[key] == ours[key] for key in _SIGNATURE)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return  # not written by a gateway
         if not same:
-            text = f"another gateway named {ours['name']} runs on {theirs['host']} (pid {theirs['pid']}): stop one"
+            where = f"{theirs['host']} (pid {theirs['pid']})"[:100]
+            text = f"another gateway named {ours['name']} runs on {where}: stop one"
             self._gateway.alarms.raise_("mqtt.taken", "warning", text)
 
     async def _hear(self, broker: Connection) -> None:
@@ -244,6 +248,10 @@ class MqttWatcher:
                     self.inbound.take(arrived)
         except BrokerError as error:
             self._lost = error
+            self._wake.set()
+        except Exception as error:  # a fault of ours: a connection on which nobody listens is worse than none
+            log.exception("mqtt.failed")
+            self._lost = BrokerError("failed", f"{type(error).__name__}: {error}")
             self._wake.set()
 
     async def _subscribe(self, broker: Connection, filters: tuple[str, ...], qos: int) -> None:
@@ -267,10 +275,7 @@ class MqttWatcher:
         """All that is to be said now: answers first, then what happened, how it stands, and the figures."""
         if self._lost is not None:
             raise self._lost
-        while self._replies:
-            reply = self._replies[0]
-            await broker.publish(reply.topic, reply.payload, 1, correlation=reply.correlation)
-            _said(self._replies, reply)
+        await self._answers(broker)
         while self._events:
             told = self._events[0]
             await broker.publish(self._tree("event", told[0]), encode(told[1]), 1)
@@ -281,9 +286,24 @@ class MqttWatcher:
             self._metrics_at = self._gateway.clock.now() + self._settings.interval
             await self._metrics(broker)
         forbidden = self._forbidden
-        if broker.forbidden and not forbidden:
+        if broker.forbidden > self._excused and not forbidden:
             forbidden = f"the broker forbids publishing below {self._tree.prefix}: look at its ACL"
         self._gateway.alarms.turn("mqtt.forbidden", bool(forbidden), "warning", forbidden)
+
+    async def _answers(self, broker: Connection) -> None:
+        """Where they go is their askers' choice: it must neither keep us from speaking nor be our fault."""
+        before = broker.forbidden
+        while self._replies:
+            reply = self._replies[0]
+            reply.tries += 1
+            if reply.tries <= MOST_TRIES:
+                await broker.publish(reply.topic, reply.payload, 1, correlation=reply.correlation)
+            else:
+                log.warning(
+                    "mqtt.reply_dropped", topic=reply.topic, reason="each try has ended the connection"
+                )
+            _said(self._replies, reply)
+        self._excused += broker.forbidden - before
 
     async def _status(self, broker: Connection, word: str) -> None:
         await self._retained(broker, self._tree("status"), self._views.status(word))

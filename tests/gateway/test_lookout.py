@@ -12,6 +12,7 @@ from gateway.alarms import Alarms
 from gateway.events import AlarmMoved, FallbackMoved
 from gateway.lookout import Lookout
 from gateway.model import Kind
+from gateway.routing import Route, Router
 
 FREE = 10**9
 
@@ -40,7 +41,7 @@ def test_a_carrier_that_falls_and_comes_back(tmp_path):
     async def story():
         async with core(tmp_path, ("a", "b"), tiers=[["a"], ["b"]]) as gw:
             alarms = looking(gw, tmp_path)
-            await passes(gw, 1)
+            await passes(gw, 11)
             assert not len(alarms)
             gw.a.link(False)
             await passes(gw, 29)
@@ -63,6 +64,58 @@ def test_a_carrier_that_falls_and_comes_back(tmp_path):
             assert not alarms.standing("fallback")
             raised = [(e.id, e.raised) for e in heard(gw, AlarmMoved) if e.id.startswith("fallback")]
             assert raised == [("fallback.all", True), ("fallback.all", False)]
+
+    asyncio.run(story())
+
+
+def test_a_route_whose_lower_tier_goes_too_has_not_come_back(tmp_path):
+    """No event and no cleared alarm says that all is well while nothing carries anything; a lower tier is another."""
+
+    async def story():
+        async with core(tmp_path, ("a", "b", "c"), tiers=[["a"], ["b"], ["c"]]) as gw:
+            alarms = looking(gw, tmp_path)
+            gw.a.link(False)
+            await passes(gw, 31)
+            gw.c.link(False)
+            gw.b.link(False)
+            await passes(gw, 31)
+            assert [(e.engaged, e.tier) for e in heard(gw, FallbackMoved)] == [(True, 2)]
+            assert alarms.standing("fallback") == {"all"}
+            gw.c.link(True)
+            await passes(gw, 1)
+            (text,) = (alarm.text for alarm in alarms if alarm.id == "fallback.all")
+            assert text.startswith("route all uses tier 3 (c)")
+
+    asyncio.run(story())
+
+
+def test_a_reload_that_takes_the_lower_tier_away_ends_the_fallback(tmp_path):
+    async def story():
+        async with core(tmp_path, ("a", "b"), tiers=[["a"], ["b"]]) as gw:
+            alarms = looking(gw, tmp_path)
+            gw.a.link(False)
+            await passes(gw, 31)
+            gw.dispatcher.router = Router([Route("all", [["a"]])])
+            await passes(gw, 1)
+            assert [e.engaged for e in heard(gw, FallbackMoved)] == [True, False]
+            assert not alarms.standing("fallback")
+
+    asyncio.run(story())
+
+
+def test_a_bearer_of_two_routes_settles_for_the_one_that_had_replaced_it(tmp_path):
+    async def story():
+        async with core(tmp_path, ("a", "b"), tiers=[["a"], ["b"]]) as gw:
+            looking(gw, tmp_path)
+            gw.dispatcher.router = Router([Route("all", [["a"], ["b"]]), Route("only", [["a"]])])
+            gw.a.link(False)
+            await passes(gw, 31)
+            gw.a.link(True)
+            await passes(gw, 5)
+            assert gw.dispatcher.choices("only", Kind.OTP) == ("a",)
+            assert gw.dispatcher.choices("all", Kind.OTP) == ("b",)
+            await passes(gw, 6)
+            assert gw.dispatcher.choices("all", Kind.OTP) == ("a",)
 
     asyncio.run(story())
 
@@ -150,6 +203,24 @@ def test_a_disk_that_is_nearly_full(tmp_path, monkeypatch, free, low):
             gw.lookout.look()
             assert gw.lookout.low.startswith(low)
             assert bool(gw.lookout.low) is bool(low) is ("disk" in alarms)
+
+    asyncio.run(story())
+
+
+def test_a_disk_that_cannot_be_looked_at_is_an_alarm_and_no_end_of_looking(tmp_path, monkeypatch):
+    def gone(_):
+        raise PermissionError(13, "Permission denied")
+
+    async def story():
+        async with core(tmp_path, ("a",)) as gw:
+            monkeypatch.setattr(shutil, "disk_usage", gone)
+            alarms = looking(gw, tmp_path)
+            gw.a.link(False)
+            await passes(gw, 31)
+            assert ("disk" in alarms, "bearer.a" in alarms, gw.lookout.low) == (True, True, "")
+            monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=FREE))
+            gw.lookout.look()
+            assert "disk" not in alarms
 
     asyncio.run(story())
 

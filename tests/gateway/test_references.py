@@ -85,3 +85,28 @@ def test_references_are_each_account_s_own(tmp_path):
             assert two.status == 0
 
     asyncio.run(story())
+
+
+def test_a_start_reads_no_messages_once_all_references_are_filed(tmp_path):
+    """A long history without any reference, or with filed ones only, must not hold a start up."""
+
+    async def story():
+        clock = Clock()
+        async with core(tmp_path, clock=clock) as gw:
+            (first,) = await gw.submit(gw.sms(reference="r"))
+            gw.references.flush(clock.wall_ms())
+            await gw.settled()
+            (last,) = await gw.submit(gw.sms("+33600000009"))
+            assert gw.store.meta("indexed_to") == str(first.message_id)
+            gw.references.flush(clock.wall_ms())
+            await gw.settled()
+            assert gw.store.meta("indexed_to") == str(last.message_id)
+            (young,) = await gw.submit(gw.sms("+33600000010", reference="young"))
+        async with core(tmp_path, clock=clock) as gw:
+            assert [(r, known[0]) for _, r, known in gw.references._table.unfiled()] == [
+                ("young", young.message_id)
+            ]
+            (again,) = await gw.submit(gw.sms(reference="r"))
+            assert again.message_id == first.message_id
+
+    asyncio.run(story())

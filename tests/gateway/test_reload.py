@@ -12,37 +12,6 @@ from gateway.config import ConfigError, load_config
 from gateway.lifecycle import State
 from gateway.reload import ReloadRefused
 
-TOML = """
-[gateway]
-state_dir = "{path}"
-[store]
-min_free_disk = "1MB"
-max_waiting = 1000
-[log]
-level = "info"
-[listeners.smpp]
-port = {port}
-[accounts.shop]
-password = "secret"
-default_kind = "transactional"
-senders = ["36180"]
-[accounts.bank]
-password = "secret"
-default_kind = "otp"
-senders = ["BANK"]
-[bearers.sim]
-driver = "simulated"
-rate = 1000
-[bearers.sim.link]
-latency = "1ms"
-receipt_delay = "1ms"
-[bearers.spare]
-driver = "simulated"
-rate = 5
-[routes.all]
-bearers = ["sim"]
-"""
-
 STUBBORN = '''
 """A driver that does not open."""
 from drivers.simulated import Settings
@@ -50,56 +19,6 @@ from drivers.simulated import Settings
 def open(name, settings, state):
     raise OSError("no such modem: /dev/ttyUSB7")
 '''
-
-
-class Gateway:
-    """app: the gateway; its file is edited, then reloaded."""
-
-    def __init__(self, path):
-        self.file = path / "gateway.toml"
-        self.text = TOML.format(path=path, port=free_port())
-        self.esmes = []
-        self.write()
-        self.app = App(load_config(self.file, {}))
-
-    def write(self):
-        self.file.write_text(self.text)
-        self.file.chmod(0o600)
-
-    async def reload(self, *edits):
-        """What changed, as key -> effect; edits: (old, new) in the file, which stay in it when they are refused."""
-        for old, new in edits:
-            assert old in self.text, old
-            self.text = self.text.replace(old, new, 1)
-        self.write()
-        return {change["key"]: change["effect"] for change in await self.app.reload()}
-
-    def road(self, name):
-        return self.app.dispatcher.roads[name]
-
-    async def esme(self, name=b"shop", **options):
-        esme = await RawEsme.bound(self.app.smpp.port, system_id=name, **options)
-        assert esme.session.bind_status == 0
-        self.esmes.append(esme)
-        return esme
-
-    async def up(self, *names):
-        await until(
-            lambda: all(name in self.app.dispatcher.roads and self.road(name).health.up for name in names)
-        )
-
-
-@asynccontextmanager
-async def running(path):
-    gateway = Gateway(path)
-    await gateway.app.start()
-    try:
-        await gateway.up("sim", "spare")
-        yield gateway
-    finally:
-        for esme in gateway.esmes:
-            esme.close()
-        await gateway.app.stop(0.5)
 
 
 def test_nothing_changed_is_nothing_done(tmp_path):
@@ -357,5 +276,75 @@ def test_a_link_that_an_operator_disabled_stays_so(tmp_path):
             await esme.answered(1)
             await until(lambda: fresh.health.up)
             assert (gw.app.queue.count, fresh.accepted) == (1, 0)
+
+    asyncio.run(story())
+
+
+# ── a reload beside other things ─────────────────────────────────────────────────────────────────────────────
+def test_two_reloads_at_once_are_one_after_the_other(tmp_path):
+    """Two that closed and opened the same bearer would leave one of its two links to nobody."""
+
+    async def story():
+        async with running(tmp_path) as gw:
+            closed = []
+            close = gw.app.links.stop
+
+            async def slowly(name, seconds):
+                closed.append(name)
+                await asyncio.sleep(0.05)
+                await close(name, seconds)
+
+            gw.app.links.stop = slowly
+            gw.text = gw.text.replace('latency = "1ms"', 'latency = "2ms"')
+            gw.write()
+            both = await asyncio.gather(gw.app.reload(), gw.app.reload())
+            gw.app.links.stop = close
+            assert [[change["key"] for change in changes] for changes in both] == [
+                ["bearers.sim.link.latency"], [],
+            ]  # fmt: skip
+            assert closed == ["sim"]
+            await gw.up("sim", "spare")
+            tasks = [task for task in asyncio.all_tasks() if task.get_name() == "bearer sim"]
+            assert len(tasks) == 1
+
+    asyncio.run(story())
+
+
+def test_a_reload_while_it_stops_opens_nothing(tmp_path):
+    async def story():
+        async with running(tmp_path) as gw:
+            gw.text = gw.text.replace('latency = "1ms"', 'latency = "2ms"')
+            gw.write()
+            close = gw.app.links.stop
+
+            async def slowly(name, seconds):
+                await asyncio.sleep(0.05)
+                await close(name, seconds)
+
+            gw.app.links.stop = slowly
+            under_way = asyncio.ensure_future(gw.app.reload())
+            await asyncio.sleep(0)
+            await gw.app.stop(0.1)
+            assert await under_way
+            with pytest.raises(ValueError, match="the gateway is stopping"):
+                await gw.app.reload()
+            assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("bearer ")]
+
+    asyncio.run(story())
+
+
+def test_what_is_bound_anew_goes_on_in_its_outage(tmp_path):
+    """A route that has fallen keeps its lower tier through a reload that gives the better one a new password."""
+
+    async def story():
+        async with running(tmp_path) as gw:
+            health = gw.road("sim").health
+            health.moved(False, "link.lost", gw.app.clock.now() - 100)
+            health.down_since -= 100
+            health.replaced.add(("all", 0))
+            await gw.reload(('latency = "1ms"', 'latency = "2ms"'))
+            fresh = gw.road("sim").health
+            assert fresh is not health
+            assert (fresh.down_since, fresh.replaced) == (health.down_since, {("all", 0)})
 
     asyncio.run(story())

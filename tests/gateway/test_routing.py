@@ -127,11 +127,55 @@ def test_trouble_for_less_than_ten_seconds_or_three_messages_is_no_sickness():
     assert not three.sick
 
 
+def test_a_sick_bearer_is_tried_again_beside_a_well_one_of_its_own_tier():
+    state = sick("orange", 90, 101, health(orange=(True, 0), sfr=(True, 0), modem=(True, 0)))
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 121).bearers == ("sfr",)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 131).bearers == ("orange", "sfr")
+    state["orange"].trouble(9, "system error", 132)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 133).bearers == ("sfr",)
+
+
+def test_when_all_are_sick_the_lower_tier_is_tried_again_too():
+    state = health(orange=(True, 0), sfr=(False, 0), modem=(True, 0))
+    sick("modem", 90, 101, sick("orange", 90, 101, state))
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 121).bearers == ("orange",)
+    choice = ROUTER.choose(FRANCE, Kind.OTP, state, 131)
+    assert (choice.bearers, choice.tier) == (("modem", "orange"), 0)
+    state["modem"].fine()
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 132).bearers == ("orange", "modem")
+
+
+def test_a_link_that_opens_for_a_moment_now_and_then_is_one_outage():
+    state = health(orange=(True, 0), sfr=(False, 0), modem=(True, 0))
+    orange = state["orange"]
+    orange.moved(False, "link.lost", 100)
+    for at in (109, 118, 127):
+        orange.moved(True, "bound", at)
+        orange.moved(False, "link.lost", at + 2)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 129.9).bearers == ()
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 130).bearers == ("modem",)
+    orange.moved(True, "bound", 200)
+    orange.moved(False, "link.lost", 210)
+    assert orange.down_since == 210, "it had settled"
+
+
+def test_what_is_bound_anew_while_a_lower_tier_stands_in_is_not_waited_for_again():
+    state = health(orange=(False, 0), sfr=(False, 0), modem=(True, 0))
+    state["orange"].replaced.add(("france", Kind.OTP))
+    fresh = Health(Kind, 100)
+    fresh.goes_on_from(state["orange"])
+    state["orange"] = fresh
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 100).bearers == ("modem",)
+    fresh.moved(True, "bound", 101)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 105).bearers == ("modem",)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 111).bearers == ("orange",)
+
+
 # ── the way back ─────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_tier_that_was_replaced_must_settle_before_it_is_used_again():
     state = health(orange=(False, 0), sfr=(False, 0), modem=(True, 0))
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 99).instead_of == ("orange", "sfr")
-    state["orange"].replaced.add(Kind.OTP)
+    state["orange"].replaced.add(("france", Kind.OTP))
     state["orange"].moved(True, "bound", 100)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 105).bearers == ("modem",)
     assert ROUTER.choose(FRANCE, Kind.ALERT, state, 105).bearers == ("orange",), "nothing of this kind fell"
@@ -151,7 +195,7 @@ def test_after_a_short_outage_nothing_had_taken_its_place():
 
 def test_a_kind_that_the_lower_tier_does_not_carry_goes_at_once():
     state = health(orange=(False, 0), sfr=(False, 0), modem=(True, 0, (Kind.OTP,)))
-    state["orange"].replaced.add(Kind.OTP)
+    state["orange"].replaced.add(("france", Kind.OTP))
     state["orange"].moved(True, "bound", 100)
     assert ROUTER.choose(FRANCE, Kind.MARKETING, state, 101).bearers == ("orange",)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 101).bearers == ("modem",)

@@ -312,3 +312,26 @@ def test_a_whole_gateway_reads_replies_keeps_the_list_over_reload_and_restart(tm
     key.unlink()
     with pytest.raises(StoreError, match="put it back from a backup"), Running(tmp_path, config=config):
         pass
+
+
+def test_what_the_store_refuses_is_obeyed_and_the_same_again_is_written(tmp_path):
+    """Else a second try would be told "it stands", and a restart would forget it."""
+
+    async def story():
+        async with stopping(tmp_path) as gw:
+            entry, key = ("account:shop", NUMBER, 5, "asked"), gw.optouts.digest(NUMBER)
+            poison = (*entry[:3], "\ud800")
+            with pytest.raises(StoreError):
+                await gw.stops.add([poison], "ops")
+            assert scopes(gw) == []
+            assert not gw.optouts.add("account:shop", key), "it is obeyed all the same"
+            assert await gw.stops.add([entry], "ops") == 1
+            assert scopes(gw) == ["account:shop"]
+            assert await gw.stops.add([entry], "ops") == 0
+            with pytest.raises(StoreError):
+                await gw.stops.remove([poison], "ops")
+            assert not gw.optouts.add("account:shop", key), "without its proof nothing is withdrawn"
+            assert await gw.stops.remove([entry], "ops") == 1
+            assert scopes(gw) == []
+
+    asyncio.run(story())

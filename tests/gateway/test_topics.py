@@ -49,7 +49,7 @@ def test_what_the_broker_keeps_of_ours(topic, kept):
 @pytest.mark.parametrize(
     ("topic", "may"),
     [("clients/7/answers", True), (f"{PREFIX}/cmd/drain/reply", True), ("chappe/v1/lab/lyon-2/submit/a/reply", True),
-     ("", False), ("a/+", False), ("a/#", False), ("a\0b", False), ("$SYS/x", False), ("x" * 513, False),
+     ("", False), ("a/+", False), ("a/#", False), ("a\0b", False), ("a\x1bb", False), ("a/" * 50 + "a", True), ("a/" * 51 + "a", False), ("$SYS/x", False), ("x" * 513, False),
      (f"{PREFIX}/status", False), ("chappe/v1", False), ("chappe/v1/lab/lyon-2/cmd/drain", False),
      ("chappe/v1/lab/lyon-2/submit/shop", False)],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import hmac
 import re
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -303,3 +304,44 @@ def test_notes_that_retention_has_emptied_end_there(tmp_path, hook):
         site.run(put())
         site.until(lambda: not owed(site))
     assert hook.posts == []
+
+
+def test_an_answer_that_is_no_http_tells_neither_the_address_nor_what_the_peer_said(tmp_path, monkeypatch):
+    """Both would stand in the log and in an alarm, which MQTT and the page show; the address may hold a secret."""
+    monkeypatch.setattr(webhooks, "FAILING", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def nonsense():
+            while True:
+                try:
+                    peer, _ = server.accept()
+                except OSError:
+                    return
+                with peer:
+                    peer.recv(65536)
+                    peer.sendall(b"HTTP/1.1 200 OK\r\nno header but a reply of the peer\r\n\r\n")
+
+        threading.Thread(target=nonsense, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/sms?key=hunter2"
+        with Site(tmp_path, shop=f'webhook = "{url}"') as site:
+            site.send()
+            site.until(lambda: "webhook.shop" in site.app.alarms)
+            (alarm,) = (each for each in site.app.alarms if each.id == "webhook.shop")
+    assert "its answer is no HTTP" in alarm.text
+    assert "hunter2" not in alarm.text
+    assert "of the peer" not in alarm.text
+
+
+def test_the_same_delivery_is_the_same_events(tmp_path, hook):
+    """What comes again together with newer events is another delivery: who drops known ones must not drop those."""
+    hook.answers = [500, 200]
+    with Site(tmp_path, shop=shop(hook)) as site:
+        site.send()
+        hook.until(lambda h: h.posts)
+        site.send()
+        hook.until(lambda h: len(set(h.ids)) == 2)
+    seen = {}
+    for post in hook.posts:
+        ids = [event["id"] for event in post.events]
+        assert seen.setdefault(post.headers["chappe-delivery"], ids) == ids
+        assert post.headers["chappe-delivery"] == f"{ids[0]}-{ids[-1]}"

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import aiohttp
-
 from peers.install import CACHE, ROOT, environment, program
 from peers.process import Process, wait_until
 
@@ -44,7 +43,12 @@ class Chromium:
         fonts.write_text(FONTS.format(ROOT / "usr" / "share" / "fonts", CACHE / "fonts"))
         command = [
             program("chromium-headless-shell") or "chromium-headless-shell",
-            *("--remote-debugging-port=0", f"--user-data-dir={folder / 'profile'}", "--no-sandbox", "--disable-gpu"),
+            *(
+                "--remote-debugging-port=0",
+                f"--user-data-dir={folder / 'profile'}",
+                "--no-sandbox",
+                "--disable-gpu",
+            ),
             *("--disable-dev-shm-usage", "--hide-scrollbars", "--mute-audio", "--no-first-run"),
             *("--disable-background-networking", "--disable-component-update", "--force-color-profile=srgb"),
             "about:blank",
@@ -90,9 +94,7 @@ class Chromium:
         tab = self._tabs[session] = Tab(self, session)
         for domain in ("Page", "Runtime", "Network", "Log"):
             tab.call(f"{domain}.enable")
-        tab.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
-        )
+        tab.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         tab.call("Emulation.setEmulatedMedia", features=[scheme])
         tab.call("Emulation.setScriptExecutionDisabled", value=not script)
@@ -163,6 +165,11 @@ class Tab:
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
         return self._browser.call(method, self._session, **parameters)
 
+    def resize(self, width: int, height: int) -> None:
+        """Below 600 pixels it is a phone."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1}
+        self.call("Emulation.setDeviceMetricsOverride", **size, mobile=width < 600)
+
     def go(self, url: str) -> None:
         """To a page, until it has loaded."""
         before = self._loads
@@ -192,11 +199,15 @@ class Tab:
         for kind in ("keyDown", "keyUp"):
             code = {"Tab": 9, "Enter": 13}[key]
             text = "\r" if key == "Enter" and kind == "keyDown" else ""
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text
+            )
 
     def picture(self, path: Path, whole: bool = True) -> int:
         """A PNG of the page, all of it or what the window shows; its octets."""
-        told = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, optimizeForSpeed=False)
+        told = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, optimizeForSpeed=False
+        )
         octets = base64.b64decode(told["data"])
         path.write_bytes(octets)
         return len(octets)

@@ -46,8 +46,9 @@ class CannotHave(Exception):
 
 def environment() -> dict[str, str]:
     """The environment in which unpacked programs find their unpacked libraries."""
-    private = (f"usr/lib/{TRIPLET}/systemd", f"usr/lib/{TRIPLET}/pulseaudio")  # libsystemd-shared, libpulsecommon
-    folders = (f"usr/lib/{TRIPLET}", f"lib/{TRIPLET}", *private, "usr/lib")  # usr/lib: libGammu, libmm
+    here = f"usr/lib/{TRIPLET}"
+    private = (f"{here}/systemd", f"{here}/pulseaudio")  # libsystemd-shared, libpulsecommon
+    folders = (here, f"lib/{TRIPLET}", *private, "usr/lib")  # usr/lib: libGammu, libmm
     libraries = [str(ROOT / folder) for folder in folders]
     return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
 

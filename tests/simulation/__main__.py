@@ -21,16 +21,26 @@ __all__ = ["main"]
 
 def main() -> int:
     if os.environ.get("PYTHONHASHSEED") != "0":
-        os.execve(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "simulation", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
     parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many, from --first on")
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--seed", type=int, help="this one alone: its story, and the fewest faults that suffice")
+    parser.add_argument(
+        "--seed", type=int, help="this one alone: its story, and the fewest faults that suffice"
+    )
     parser.add_argument("--days", type=float, default=1.0, help="of storm, before the calm")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=0.0, help="stop after so long; 0: when all seeds are done")
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, help="stop after so long; 0: when all seeds are done"
+    )
     parser.add_argument("--mistake", choices=sorted(MISTAKES), help="plant this one")
-    parser.add_argument("--whole", action="store_true", help="the whole story, not only the messages concerned")
+    parser.add_argument(
+        "--whole", action="store_true", help="the whole story, not only the messages concerned"
+    )
     parser.add_argument("--until-found", action="store_true", help="stop at the first violation")
     given = parser.parse_args()
     if given.seed is not None:
@@ -74,7 +84,10 @@ def _many(given: argparse.Namespace) -> int:
 def _one(given: argparse.Namespace) -> int:
     outcome = in_child(given.seed, None, given.days, given.mistake, story=True)
     if outcome.wrong:
-        print(f"seed {given.seed}: {len(outcome.wrong)} violations with {len(outcome.faults)} faults; shrinking ...", flush=True)
+        print(
+            f"seed {given.seed}: {len(outcome.wrong)} violations with {len(outcome.faults)} faults; shrinking ...",
+            flush=True,
+        )
         fewest = shrunk(outcome, given.days, given.mistake)
         outcome = in_child(given.seed, fewest, given.days, given.mistake, story=True)
     concerned = set(re.findall(r"[MRS]\d{6}", " ".join(outcome.wrong[:3])))
@@ -83,7 +96,9 @@ def _one(given: argparse.Namespace) -> int:
             print(line)
     print(f"\nseed {given.seed}, digest {outcome.digest}: {outcome.days:.2f} days, {outcome.lives} lives,"
           f" {outcome.asked} asked, {outcome.sent} sent")  # fmt: skip
-    print(f"{len(outcome.faults)} faults:" if outcome.wrong else f"{len(outcome.faults)} faults, no violation")
+    print(
+        f"{len(outcome.faults)} faults:" if outcome.wrong else f"{len(outcome.faults)} faults, no violation"
+    )
     for fault in outcome.faults if outcome.wrong else ():
         print(f"  {fault}")
     for words in outcome.wrong:

@@ -51,7 +51,9 @@ class _Bind:
 class Application:
     """See the module. away: it has vanished for a while."""
 
-    def __init__(self, name: str, world: World, network: Network, books: Books, draw: random.Random, binds: int) -> None:
+    def __init__(
+        self, name: str, world: World, network: Network, books: Books, draw: random.Random, binds: int
+    ) -> None:
         self.name = name
         self.world = world
         self.network = network
@@ -219,7 +221,9 @@ class Application:
     def _receipt(self, sm: wire.Submission, taken: bool) -> None:
         found = _RECEIPT.search(sm.text)
         if found is None:
-            self.books.violation("receipt", f"{self.name} was given a receipt that nobody can read: {sm.text!r}")
+            self.books.violation(
+                "receipt", f"{self.name} was given a receipt that nobody can read: {sm.text!r}"
+            )
             return
         given, stat = found[1].decode(), found[2].decode()
         ask = self.books.by_id.get(given)
@@ -233,14 +237,19 @@ class Application:
 
     def _reply(self, sm: wire.Submission, taken: bool) -> None:
         found = _REPLY.search(sm.text)
-        reply = self.books.replies.get(found.group().decode()) if found else self.books.plain.get(sm.source + sm.destination)
+        reply = (
+            self.books.replies.get(found.group().decode())
+            if found
+            else self.books.plain.get(sm.source + sm.destination)
+        )
         if reply is None:
             return
         self.books.tell(self.name, f"given {reply.token} from {sm.source}, answered {taken}")
         if reply.owner != self.name:
             self.books.violation("privacy", f"{self.name} was given {reply.token}, which is {reply.owner}'s")
         elif found is not None and (text := sm.text.decode("ascii", "replace")) != reply.text:
-            if text in reply.text and any(at >= reply.begun for at in self.books.deaths):
-                return  # a part that was acknowledged and yet sent again after a death: see docs/reliability.md
+            unheard = reply.taken < 0 or self.world.now < reply.taken + 2400
+            if text in reply.text and (unheard or any(at >= reply.begun for at in self.books.deaths)):
+                return  # a part whose acknowledgement was not heard, and that came again: see docs/reliability.md
             self.books.violation("reply", f"{reply.token} came as {sm.text!r}, was {reply.text!r}")
         reply.given.append((self.world.now, taken))

@@ -72,7 +72,9 @@ class Reply:
 
     __slots__ = ("begun", "given", "owner", "parts", "source", "taken", "text", "to", "token")
 
-    def __init__(self, token: str, source: str, to: str, owner: str, text: str, parts: int, begun: float) -> None:
+    def __init__(
+        self, token: str, source: str, to: str, owner: str, text: str, parts: int, begun: float
+    ) -> None:
         self.token = token
         self.source = source
         self.to = to

@@ -190,7 +190,7 @@ class Carrier:
         if self.mood("undelivered"):
             stat = self.random.choice(("UNDELIV", "EXPIRED", "REJECTD"))
         written = self._shown(number, "decimal" if self.mood("other_base") else self.ids)
-        after = wait + self.random.expovariate(0.2)
+        after = wait + self.random.expovariate(self.random.choice((0.2, 1.0)))
         if self.mood("early"):
             after = wait * 0.5
         elif self.mood("late"):
@@ -213,7 +213,15 @@ class Carrier:
         self.random.shuffle(order)
         for turn, index in enumerate(order):
             header = bytes((5, 0, 3, reference, reply.parts, index + 1))
-            piece = _Delivery(reply.source, reply.to, header + text[index * size : (index + 1) * size], 0x40, None, "", reply)
+            piece = _Delivery(
+                reply.source,
+                reply.to,
+                header + text[index * size : (index + 1) * size],
+                0x40,
+                None,
+                "",
+                reply,
+            )
             self.world.after(turn * 8 * self.random.random(), self._deliver, piece)
 
     def _deliver(self, delivery: _Delivery) -> None:
@@ -248,7 +256,9 @@ class Carrier:
             reply.parts -= 1
             if reply.parts == 0:
                 reply.taken = now
-                self.books.tell(self.name, f"the gateway took {reply.token} from {reply.source}: {reply.text[:20]}")
+                self.books.tell(
+                    self.name, f"the gateway took {reply.token} from {reply.source}: {reply.text[:20]}"
+                )
                 if reply.text == "STOP":
                     self.books.stops.append((now, reply.owner, reply.source))
 
@@ -277,5 +287,7 @@ class _Delivery:
 def _last(ask: Ask | None, bearer: str, part: int) -> Attempt | None:
     """The hand-over that these octets are of: the last of that part by this bearer which nobody has received."""
     assert ask is not None
-    fitting = [a for a in ask.attempts if a.bearer == bearer and a.part == part and a.status is None and a.heard < 0]
+    fitting = [
+        a for a in ask.attempts if a.bearer == bearer and a.part == part and a.status is None and a.heard < 0
+    ]
     return fitting[0] if fitting else None

@@ -48,7 +48,12 @@ def _work(seed: int, faults: list[Fault] | None, days: float, mistake: str | Non
     outcome.happened = dict(result.happened)
     outcome.faults = result.faults
     outcome.days, outcome.cpu = result.days, time.process_time() - began
-    outcome.asked, outcome.sent, outcome.told, outcome.lives = result.asked, result.sent, result.told, result.lives
+    outcome.asked, outcome.sent, outcome.told, outcome.lives = (
+        result.asked,
+        result.sent,
+        result.told,
+        result.lives,
+    )
     outcome.digest = result.digest
     for at, who, what, args in result.story or ():
         outcome.story.append(f"{at:13.3f} {who:<9} {what} {' '.join(map(str, args))}".rstrip())
@@ -82,7 +87,9 @@ def _result(seed: int, pid: int, read: int) -> Outcome:
     return outcome
 
 
-def in_child(seed: int, faults: list[Fault] | None, days: float, mistake: str | None, story: bool = False) -> Outcome:
+def in_child(
+    seed: int, faults: list[Fault] | None, days: float, mistake: str | None, story: bool = False
+) -> Outcome:
     return _result(seed, *_fork(seed, faults, days, mistake, story))
 
 

@@ -87,7 +87,9 @@ class Disk:
 
 
 def _error(words: str) -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError("database or disk is full" if words == "SQLITE_FULL" else "disk I/O error")
+    error = sqlite3.OperationalError(
+        "database or disk is full" if words == "SQLITE_FULL" else "disk I/O error"
+    )
     error.sqlite_errorname = words  # type: ignore[misc]
     return error
 
@@ -203,5 +205,3 @@ class Queries:
             return _Reader(self._run, db)
 
         return _Waits(make)
-
-

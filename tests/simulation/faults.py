@@ -31,6 +31,8 @@ class Fault(NamedTuple):
 CARRIER_MOODS = ("throttled", "queue_full", "retry", "refused", "next_route", "silent", "slow", "dead", "no_receipt",
                  "undelivered", "other_base", "early", "late", "twice", "bind_refused")  # fmt: skip
 APPLICATION_MOODS = ("mute", "later", "resubmit", "cancel")
+MODEM_FAULTS = ("mute", "late", "storm", "refused", "lost-answer", "lost-submit", "report-early", "report-twice",
+                "report-late", "report-none", "reset", "unplug", "hang", "no-network", "full", "urc", "sim-out")  # fmt: skip
 Effect = Callable[["Storm", Fault], object]
 
 
@@ -39,6 +41,16 @@ def _mood(storm: Storm, fault: Fault) -> None:
     name = fault.what.split(".")[1]
     actor.moods[name] = fault.level
     storm.world.after(fault.lasts, actor.moods.pop, name, None)
+
+
+def _working(call: Effect) -> Effect:
+    """The same a moment after some messages were submitted."""
+
+    def effect(storm: Storm, fault: Fault) -> None:
+        storm.at_work()
+        storm.world.after(0.1 * storm.random.random(), call, storm, fault)
+
+    return effect
 
 
 def _door(storm: Storm, fault: Fault) -> None:
@@ -83,6 +95,16 @@ def _burst(storm: Storm, fault: Fault) -> None:
         storm.world.after(2 * storm.random.random(), storm.submit, fault.whom)
 
 
+def _modem(storm: Storm, fault: Fault) -> None:
+    kind = fault.what.split(".")[1]
+    if kind in ("lost-answer", "lost-submit", "refused"):
+        for name in storm.applications:
+            storm.submit(name, "ALERT")
+    storm.modem.fault(
+        kind, fault.lasts or 5.0, "+CMS ERROR: 38" if kind == "refused" else "power" if kind == "hang" else ""
+    )
+
+
 def _refusing(storm: Storm, fault: Fault) -> None:
     """The disk answers ENOSPC to every write, or EIO at COMMIT."""
     disk = storm.disk
@@ -101,24 +123,27 @@ def _hanging(storm: Storm, fault: Fault) -> None:
 EFFECTS: dict[str, Effect] = {
     **{f"carrier.{name}": _mood for name in CARRIER_MOODS},
     **{f"application.{name}": _mood for name in APPLICATION_MOODS},
-    "carrier.reset": lambda storm, fault: storm.carriers[fault.whom].drop(),
-    "carrier.half_close": lambda storm, fault: storm.carriers[fault.whom].half_close(),
-    "carrier.closed": _door,
+    "carrier.reset": _working(lambda storm, fault: storm.carriers[fault.whom].drop()),
+    "carrier.half_close": _working(lambda storm, fault: storm.carriers[fault.whom].half_close()),
+    "carrier.closed": _working(_door),
     "carrier.unreachable": _deaf,
     "carrier.unreading": _unreading,
     "carrier.line_slow": _slow,
-    "application.reset": lambda storm, fault: storm.applications[fault.whom].drop(),
-    "application.half_close": lambda storm, fault: storm.applications[fault.whom].half_close(),
-    "application.away": _away,
+    "application.reset": _working(lambda storm, fault: storm.applications[fault.whom].drop()),
+    "application.half_close": _working(lambda storm, fault: storm.applications[fault.whom].half_close()),
+    "application.away": _working(_away),
     "application.unreading": _unreading,
     "application.line_slow": _slow,
     "application.burst": _burst,
     "phones.reply": lambda storm, fault: storm.reply(fault.level),
     "phones.stop": lambda storm, fault: storm.stop_word(),
+    **{f"modem.{kind}": _modem for kind in MODEM_FAULTS},
+    "modem.other_sim": lambda storm, fault: storm.modem.other_pin(),
+    "phones.to_the_sim": lambda storm, fault: storm.modem.reply("+33612340001", f"Oui {fault.level:.2f}"),
     "disk.refuses": _refusing,
     "disk.hangs": _hanging,
     "disk.nearly_full": lambda storm, fault: storm.nearly_full(fault.lasts),
-    "process.killed": lambda storm, fault: storm.kill(int(1000 * fault.level ** 3)),
+    "process.killed": lambda storm, fault: storm.kill(int(1000 * fault.level**3)),
     "process.power": lambda storm, fault: storm.cut_power(1 + int(20 * fault.level)),
     "process.restarted": lambda storm, fault: storm.restart(),
     "process.stalls": lambda storm, fault: storm.stall(0.05 + 3 * fault.level**3),
@@ -133,12 +158,15 @@ EFFECTS: dict[str, Effect] = {
 _SHORT = {"disk.refuses", "disk.hangs", "operator.drains"}
 _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
             "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
-            "clock.jumps", "operator.reloads", "operator.looks"}  # fmt: skip
-_WEIGHT = {"phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
+            "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim"}  # fmt: skip
+_WEIGHT = {**{f"modem.{kind}": 0.4 for kind in MODEM_FAULTS}, "modem.other_sim": 0.2,
+           "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
            "clock.jumps": 0.5, "carrier.reset": 2}  # fmt: skip
 
 
-def drawn(draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str]) -> list[Fault]:
+def drawn(
+    draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str]
+) -> list[Fault]:
     """`count` faults before `until`, about half of them in thick weather: several within a minute or two."""
     names = list(EFFECTS)
     weights = [_WEIGHT.get(name, 1.0) for name in names]
@@ -148,8 +176,10 @@ def drawn(draw: random.Random, until: float, count: int, carriers: list[str], ap
         what = draw.choices(names, weights)[0]
         at = draw.choice(thick) + draw.uniform(0, 120) if draw.random() < 0.6 else draw.uniform(30, until)
         whom = draw.choice(applications if what.startswith("application") else carriers)
-        lasts = 0.0 if what in _NO_TIME else draw.choice((2, 20, 120) if what in _SHORT else (5, 60, 600, 7200)) * (
-            0.5 + draw.random()
+        lasts = (
+            0.0
+            if what in _NO_TIME
+            else draw.choice((2, 20, 120) if what in _SHORT else (5, 60, 600, 7200)) * (0.5 + draw.random())
         )
         level = draw.choice((0.1, 0.3, 1.0)) if "mood" in what or EFFECTS[what] is _mood else draw.random()
         found.append(Fault(round(min(at, until), 3), what, whom, round(lasts, 3), level))

@@ -5,6 +5,7 @@ What holds at the hand-over to a transport is judged there (throttle, STOP, hour
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from datetime import date, datetime, timedelta
@@ -25,9 +26,12 @@ ON_DOUBT = {
 WORDS = {"DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD"}
 HOPELESS = {0x0B, 0x65}
 PER_DAY = 3
-SLACK = 3.0
+REMEMBERED = 2400.0
+"""Seconds: how long a joined reply is known, and a bit; a part that comes again then is a reply of its own."""
+SLACK = 0.5
 """Seconds between an answer in the gateway's hands and its COMMIT, on a disk that is well."""
 RESPONSE_TIMEOUT = 10.0
+RECEIPT_TIMEOUT = 3600.0
 
 
 class Judge:
@@ -47,7 +51,9 @@ class Judge:
             times.popleft()
         most = max(rate for _, rate in self.books.rates[bearer])
         if len(times) > max(1, math.ceil(most)):
-            self.books.violation("throttle", f"{len(times)} segments within a second by {bearer}, whose rate is {most:g}")
+            self.books.violation(
+                "throttle", f"{len(times)} segments within a second by {bearer}, whose rate is {most:g}"
+            )
 
     def handed(self, ask: Ask, attempt: Attempt) -> None:
         if ask.kind != "PROMO":
@@ -61,7 +67,9 @@ class Judge:
             self.books.violation("hours", f"{ask} left at {local:%a %d %b %H:%M:%S}")
         for at, account, number in self.books.stops:
             if account == ask.account and number == ask.to and at < attempt.handed:
-                self.books.violation("stop", f"{ask} left at {attempt.handed:.3f}, its STOP was taken at {at:.3f}")
+                self.books.violation(
+                    "stop", f"{ask} left at {attempt.handed:.3f}, its STOP was taken at {at:.3f}"
+                )
                 break
 
     # ── once all is calm ─────────────────────────────────────────────────────────────────────────────────
@@ -75,8 +83,12 @@ class Judge:
         self._replies()
         for account, given, _, stat, _ in self.books.strange:
             # An id that it never heard: its answer was lost, and it had no reference to ask again with.
-            if not any(ask.account == account and ask.unsure and not ask.ids for ask in self.books.asks.values()):
-                self.books.violation("receipt", f"{account} was told {stat} of {given}, which it never submitted")
+            if not any(
+                ask.account == account and ask.unsure and not ask.ids for ask in self.books.asks.values()
+            ):
+                self.books.violation(
+                    "receipt", f"{account} was told {stat} of {given}, which it never submitted"
+                )
 
     def open(self) -> list[Ask]:
         """Accepted, asked for a receipt, and not told to the end."""
@@ -94,7 +106,9 @@ class Judge:
         wrong = self.books.violation
         stats = list(dict.fromkeys(stat for _, stat, _ in ask.told))
         if ask.ids and ask.registered & 1 and not any(ok for _, _, ok in ask.told):
-            given = f"given {ask.told} and no answer to it" if ask.told else "nobody was told what became of it"
+            given = (
+                f"given {ask.told} and no answer to it" if ask.told else "nobody was told what became of it"
+            )
             wrong("lost", f"{ask} was accepted at {ask.accepted_at:.3f} and {given}: {ask.attempts}")
         if len(stats) > 1:
             wrong("one state", f"{ask} was told {stats}")
@@ -114,8 +128,14 @@ class Judge:
         """Told again after a good answer only where a death, or a sick disk, lies between."""
         answered = -1.0
         for at, stat, ok in ask.told:
-            if answered >= 0 and not self._disturbed(answered - 120, at) and not self._dropped(ask.account, answered, at):
-                self.books.violation("receipt", f"{ask} was told {stat} at {at:.3f} again, answered at {answered:.3f}")
+            if (
+                answered >= 0
+                and not self._disturbed(answered - 120, at)
+                and not self._dropped(ask.account, answered, at)
+            ):
+                self.books.violation(
+                    "receipt", f"{ask} was told {stat} at {at:.3f} again, answered at {answered:.3f}"
+                )
                 return
             if ok and answered < 0:
                 answered = at
@@ -132,14 +152,19 @@ class Judge:
             said = {word for attempt in ask.attempts for word, _ in attempt.receipts}
             sent = {a.part for a in ask.attempts if any(word == "DELIVRD" for word, _ in a.receipts)}
             if "DELIVRD" not in said and not any(a.status is None or a.status == 0 for a in ask.attempts):
-                self.books.violation("truth", f"{ask} was told DELIVRD, the carriers said {said or 'nothing'}")
+                self.books.violation(
+                    "truth", f"{ask} was told DELIVRD, the carriers said {said or 'nothing'}"
+                )
             elif len(sent) < ask.parts and not any(a.receipts == [] for a in ask.attempts):
                 self.books.violation("truth", f"{ask} was told DELIVRD, delivered are parts {sent}")
         elif stat == "UNKNOWN" and len(ask.attempts) == ask.parts and len(heard) == ask.parts == len(last):
             early = max(at for a in ask.attempts for _, at in a.receipts)
-            if all(said == {"DELIVRD"} for said in heard.values()) and told_at - early > SLACK:
-                if all(a.status == 0 and self._sure(a) for a in ask.attempts):
-                    self.books.violation("truth", f"{ask} was told UNKNOWN, its carrier had said DELIVRD")
+            good = all(said == {"DELIVRD"} for said in heard.values()) and told_at - early > SLACK
+            good = (
+                good and early < ask.attempts[0].handed + RECEIPT_TIMEOUT - 600
+            )  # later ones come after the verdict
+            if good and all(a.status == 0 and self._sure(a) for a in ask.attempts):
+                self.books.violation("truth", f"{ask} was told UNKNOWN, its carrier had said DELIVRD")
 
     def _dropped(self, account: str, answered: float, at: float) -> bool:
         """Whether its answer may have been lost with a connection, or was a long time on its way."""
@@ -153,15 +178,24 @@ class Judge:
         rule = ON_DOUBT[ask.account][ask.kind]
         clean = all(self._sure(a) and a.status == 0 for a in ask.attempts)
         for part, attempts in by_part.items():
-            for before, after in zip(attempts, attempts[1:], strict=False):
+            for before, after in itertools.pairwise(attempts):
                 why = self._again(before, after, rule, long=ask.parts > 1 and not clean)
                 if why:
                     self.books.violation("twice", f"{ask} part {part}: {before}, then {after}: {why}")
                     return
-        if clean and ask.attempts and ask.ids and len(by_part) < ask.parts and ask.told and ask.told[0][1] in ("DELIVRD", "UNKNOWN"):
+        if (
+            clean
+            and ask.attempts
+            and ask.ids
+            and len(by_part) < ask.parts
+            and ask.told
+            and ask.told[0][1] in ("DELIVRD", "UNKNOWN")
+        ):
             if ask.told[0][1] == "UNKNOWN" and self._disturbed(ask.accepted_at - 1, ask.told[0][0]):
                 return
-            self.books.violation("tail", f"{ask} left in parts {sorted(by_part)} only, and was told {ask.told}")
+            self.books.violation(
+                "tail", f"{ask} left in parts {sorted(by_part)} only, and was told {ask.told}"
+            )
 
     def _again(self, before: Attempt, after: Attempt, rule: str, long: bool) -> str:
         if self._sure(before):
@@ -174,31 +208,36 @@ class Judge:
 
     def _sure(self, attempt: Attempt) -> bool:
         """Whether the gateway must know how this ended: the answer came in time, and nothing died behind it."""
-        if attempt.status is None or attempt.heard < 0 or attempt.heard > attempt.handed + RESPONSE_TIMEOUT - 1:
+        if (
+            attempt.status is None
+            or attempt.heard < 0
+            or attempt.heard > attempt.handed + RESPONSE_TIMEOUT - 1
+        ):
             return False
-        return not self._disturbed(attempt.heard - 1, attempt.heard + SLACK)
+        return not self._disturbed(attempt.heard - 0.1, attempt.heard + SLACK)
 
     def _disturbed(self, begin: float, end: float) -> bool:
         books = self.books
         if any(begin <= at <= end for at in books.deaths):
             return True
-        for sick_from, sick_to in books.sick:
-            if sick_from <= end and begin <= sick_to:
-                return True
-        return False
+        return any(sick_from <= end and begin <= sick_to for sick_from, sick_to in books.sick)
 
     # ── in which order ───────────────────────────────────────────────────────────────────────────────────
     def _order(self) -> None:
         """Per recipient within account, lane, tag and bearer, of those that left once, at once, undisturbed."""
         flows: dict[tuple[str, str, str, str, str], list[Ask]] = {}
         for ask in self.books.asks.values():
-            if len(ask.ids) == 1 and len(ask.attempts) == ask.parts and all(self._sure(a) and not a.status for a in ask.attempts):
+            if (
+                len(ask.ids) == 1
+                and len(ask.attempts) == ask.parts
+                and all(self._sure(a) and not a.status for a in ask.attempts)
+            ):
                 bearers = {a.bearer for a in ask.attempts}
                 if len(bearers) == 1:
                     flows.setdefault((ask.account, ask.kind, ask.tag, ask.to, *bearers), []).append(ask)  # type: ignore[arg-type]
         for key, asks in flows.items():
             asks.sort(key=lambda ask: int(ask.ids[0]))
-            for one, two in zip(asks, asks[1:], strict=False):
+            for one, two in itertools.pairwise(asks):
                 first, second = one.attempts[0].handed, two.attempts[0].handed
                 if second < first and not self._disturbed(min(one.accepted_at, second) - 60, first + 60):
                     if key[1] == "PROMO":
@@ -215,14 +254,23 @@ class Judge:
             times.sort()
             for first, last in zip(times, times[PER_DAY:], strict=False):
                 if last - first < 86_400_000:
-                    self.books.violation("frequency", f"{PER_DAY + 1} marketing messages to {number} within {timedelta(milliseconds=last - first)}")
+                    self.books.violation(
+                        "frequency",
+                        f"{PER_DAY + 1} marketing messages to {number} within {timedelta(milliseconds=last - first)}",
+                    )
 
     def _replies(self) -> None:
         for reply in self.books.replies.values():
             good = [at for at, ok in reply.given if ok]
             if reply.taken >= 0 and reply.owner and not good:
-                self.books.violation("reply", f"{reply.token} to {reply.owner} was taken at {reply.taken:.3f} and never given")
-            if good and not self._disturbed(good[0] - 120, good[-1]) and good[-1] - good[0] > 120 and len(good) > 1:
+                self.books.violation(
+                    "reply", f"{reply.token} to {reply.owner} was taken at {reply.taken:.3f} and never given"
+                )
+            if (
+                len(good) > 1
+                and 0
+                <= reply.taken
+                < good[-1] - REMEMBERED  # a carrier that never hears us sends it again and again
+                and not self._disturbed(good[0] - 120, good[-1])
+            ):
                 self.books.violation("reply", f"{reply.token} was given at {good}")
-
-

@@ -122,7 +122,9 @@ class Plug:
 class Wire(asyncio.Transport):
     """The gateway's end of a connection."""
 
-    def __init__(self, loop: SimLoop, network: Network, plug: Plug, protocol: Any, local: int, peer: int) -> None:
+    def __init__(
+        self, loop: SimLoop, network: Network, plug: Plug, protocol: Any, local: int, peer: int
+    ) -> None:
         super().__init__()
         self._loop = loop
         self._network = network
@@ -345,4 +347,3 @@ class Network:
         wires, self.wires = self.wires, {}
         for wire in wires:
             wire._plug.gone()
-

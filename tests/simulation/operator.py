@@ -23,7 +23,9 @@ class Operator:
         self.random = draw
         self.held: list[dict[str, str]] = []
 
-    def ask(self, verb: str, args: dict[str, Any], then: Callable[[dict[str, Any]], object] = lambda _: None) -> None:
+    def ask(
+        self, verb: str, args: dict[str, Any], then: Callable[[dict[str, Any]], object] = lambda _: None
+    ) -> None:
         """One request; then() hears the last line of the answer that has one."""
         storm = self.storm
         received = bytearray()

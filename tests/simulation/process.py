@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import os
 import random
 import sqlite3
 import types
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import structlog
+from simulation.clockwork import SimLoop, World
+from simulation.disk import Connection, Disk, Lane, Queries
+from simulation.network import Network
 
+import drivers.modem
+import drivers.modem.pin
 import drivers.smpp
 import gateway.app
 import gateway.lookout
@@ -32,9 +39,6 @@ from gateway.app import App, DriverState
 from gateway.config import load_config
 from gateway.config.roads import BearerSettings
 from gateway.stores import files
-from simulation.clockwork import SimLoop, World
-from simulation.disk import Connection, Disk, Lane, Queries
-from simulation.network import Network
 
 __all__ = ["Process", "SimClock", "seams"]
 
@@ -66,9 +70,15 @@ class SimApp(App):
     """App, its drivers with the world's clocks."""
 
     def make_bearer(self, settings: BearerSettings) -> Bearer:
-        if settings.driver != "smpp":
-            return super().make_bearer(settings)
         clock = self.clock
+        if settings.driver == "modem":
+            terms = drivers.modem.Terms(
+                **{f.name: getattr(settings, f.name) for f in fields(drivers.modem.Terms)}
+            )
+            return drivers.modem.open(
+                settings.name, settings.link, DriverState(self.store, settings.name), terms, clock=clock.now,
+                wall=lambda: clock.wall_ms() / 1000, opener=Process.current.opener,
+            )  # fmt: skip
         return drivers.smpp.open(
             settings.name, settings.link, DriverState(self.store, settings.name), clock=clock.now,
             wall=lambda: clock.wall_ms() / 1000, random=self.random.random,
@@ -78,7 +88,16 @@ class SimApp(App):
 class Process:
     """One life of the gateway. ready: it serves; failed: why it did not start."""
 
-    def __init__(self, world: World, network: Network, disk: Disk, clock: SimClock, config: Path, seed: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        disk: Disk,
+        clock: SimClock,
+        config: Path,
+        seed: str,
+        opener: Any,
+    ) -> None:
         self.world = world
         self.network = network
         self.disk = disk
@@ -88,6 +107,7 @@ class Process:
         self.loop = SimLoop(world, network, draw.random)
         self.opened: list[sqlite3.Connection] = []
         self.queries = Queries(lambda call: self.loop.run_in_executor(None, call))
+        self.opener = opener
         self.ready = False
         self.failed = ""
         self.stopped = False
@@ -142,10 +162,16 @@ class Process:
         self.disk.put_back(found)
 
 
-class seams:  # noqa: N801 - used as `with seams(...)`
+class seams:
     """What the product reaches for outside of itself, replaced while the storm runs. log: hears every line."""
 
-    def __init__(self, disk: Disk, draw: random.Random, free: Callable[[], int], log: Callable[[str, str, dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        draw: random.Random,
+        free: Callable[[], int],
+        log: Callable[[str, str, dict[str, Any]], None],
+    ) -> None:
         self._disk = disk
         self._draw = draw
         self._free = free
@@ -192,10 +218,19 @@ class seams:  # noqa: N801 - used as `with seams(...)`
         put(files, "open_reader", open_reader)
         put(gateway.stores.reader, "aiosqlite", _Aiosqlite())
         put(gateway.app, "gc", types.SimpleNamespace(collect=int, freeze=int, set_threshold=lambda *_: None))
-        put(gateway.app, "TICK", 0.025)  # a backlog is looked at less often: slower to use its slots, as exact
-        put(gateway.rulebook, "load_law", functools.cache(gateway.rulebook.load_law))  # data only, and slow to read
-        put(gateway.secrets, "_LN", 1)
-        put(os, "urandom", lambda size: self._draw.randbytes(size))
+        put(
+            gateway.app, "TICK", 0.025
+        )  # a backlog is looked at less often: slower to use its slots, as exact
+        put(
+            gateway.rulebook, "load_law", functools.cache(gateway.rulebook.load_law)
+        )  # data only, and slow to read
+        put(
+            drivers.modem.pin,
+            "_digest",
+            lambda lock: hashlib.sha256(f"{lock.pin} {lock.card}".encode()).hexdigest(),
+        )
+        put(gateway.secrets, "_LN", 1)  # as the line above: slow on purpose
+        put(os, "urandom", self._draw.randbytes)
         put(gateway.reload, "logging", types.SimpleNamespace(configure=lambda _: None))
         usage = types.SimpleNamespace(disk_usage=lambda _: types.SimpleNamespace(free=self._free()))
         put(gateway.lookout, "shutil", usage)
@@ -223,5 +258,3 @@ class _Aiosqlite:
 
     def connect(self, database: str, **options: Any) -> Any:
         return Process.current.queries.connect(database, **options)
-
-

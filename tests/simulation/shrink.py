@@ -37,4 +37,4 @@ def _rule(outcome: Outcome) -> str:
 
 def _word(violation: str) -> str:
     """The rule's name: what stands between the time and the colon."""
-    return violation.split(":")[0].partition(" ")[2]
+    return violation.split(":", maxsplit=1)[0].partition(" ")[2]

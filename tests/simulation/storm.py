@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import shutil
 import tempfile
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,11 @@ from simulation.clockwork import Crash, Spinning, World
 from simulation.disk import Disk
 from simulation.faults import EFFECTS, Fault
 from simulation.judge import Judge
+from simulation.modem import Modem
 from simulation.network import Network, Plug
 from simulation.operator import Operator
 from simulation.process import Process, SimClock, seams
+from simulation.shape import configuration
 from system.gatewayconfig import written
 
 __all__ = ["Result", "Storm", "run"]
@@ -31,6 +35,10 @@ BEGINNINGS = ("2026-03-28T06:30", "2026-10-24T15:00", "2026-11-10T16:00", "2026-
 """UTC; summer time begins and ends, a holiday is near, midnight of a year, a Wednesday, a Friday evening."""
 DAY = 86_400.0
 ALLOWED = frozenset({"alarm.raised"})
+
+
+MODEM = os.environ.get("STORM_MODEM", "0") == "1"
+"""Whether a SIM stands in the routes; it changes what every seed does."""
 
 
 class Result:
@@ -53,7 +61,9 @@ class Result:
 class Storm:
     """See the module. days: of storm, before the calm."""
 
-    def __init__(self, seed: int, faults: list[Fault] | None = None, days: float = 1.0, story: bool = False) -> None:
+    def __init__(
+        self, seed: int, faults: list[Fault] | None = None, days: float = 1.0, story: bool = False
+    ) -> None:
         self.seed = seed
         self.days = days
         self.random = self._draw("traffic")
@@ -67,28 +77,35 @@ class Storm:
             self.books.story = []
         self.judge = Judge(self.books)
         self.digest = hashlib.sha256()
-        self.folder = Path(tempfile.mkdtemp(prefix="chappe-storm-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="chappe-storm-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+        )
         self.disk.path = self.folder / "state" / "chappe.db"
         self.disk.cut = self._power_is_gone
         draw = self._draw("shape")
-        self.table = _configuration(self.folder, draw)
+        self.table = configuration(self.folder, draw, MODEM)
         self.config = self.write_configuration()
         self.carriers = {
             name: Carrier(name, table["link"]["port"], self.world, self.network, self.books, self._draw(name),
                           draw.choice(("decimal", "hex", "HEX", "padded")))
-            for name, table in self.table["bearers"].items()
+            for name, table in self.table["bearers"].items() if table["driver"] == "smpp"
         }  # fmt: skip
         self.applications = {
-            name: Application(name, self.world, self.network, self.books, self._draw(name), draw.choice((1, 2)))
+            name: Application(
+                name, self.world, self.network, self.books, self._draw(name), draw.choice((1, 2))
+            )
             for name in self.table["accounts"]
         }
         self.actors: dict[str, Any] = {**self.carriers, **self.applications}
+        self.modem = Modem("sim1", "1234", self.world, self.books, begin.timestamp(), draw.randrange(1 << 30))
         self.operator = Operator(self, self._draw("operator"))
         for name, table in self.table["bearers"].items():
             self.books.rates[name] = [(0.0, table["rate"])]
         count = max(12, int(days * draw.choice((10, 25, 50, 90))))
         names = list(self.carriers), list(self.applications)
-        self.faults = weather.drawn(self._draw("faults"), days * DAY, count, *names) if faults is None else faults
+        self.faults = (
+            weather.drawn(self._draw("faults"), days * DAY, count, *names) if faults is None else faults
+        )
         self.process: Process | None = None
         self._frames: dict[Plug, wire.Deframer] = {}
         self._serial = 0
@@ -119,6 +136,7 @@ class Storm:
                 self._calm()
                 self._drained()
                 self.judge.settle()
+                self.modem.judge()
                 self._bounded()
             except Spinning as error:
                 self.books.violation("spins", str(error))
@@ -151,7 +169,13 @@ class Storm:
         for name, table in self.table["bearers"].items():
             self.books.rates[name] = [(self.world.now, table["rate"])]
         self.process = Process(
-            self.world, self.network, self.disk, self.clock, self.config, f"{self.seed} life {self._lives}"
+            self.world,
+            self.network,
+            self.disk,
+            self.clock,
+            self.config,
+            f"{self.seed} life {self._lives}",
+            self.modem.open,
         )
 
     def _died(self, words: str = "died") -> None:
@@ -178,14 +202,24 @@ class Storm:
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────
     def _strike(self, fault: Fault) -> None:
+        if fault.what.startswith("modem") and not MODEM:
+            return
         self.books.fault(fault.what)
         EFFECTS[fault.what](self, fault)
 
+    def at_work(self) -> None:
+        """Nobody learns anything from the death of an idle process, or of an idle connection."""
+        for name in self.applications:
+            for _ in range(self.random.randrange(10)):
+                self.world.after(0.02 * self.random.random(), self.submit, name)
+
     def kill(self, steps: int) -> None:
+        self.at_work()
         if self.process is not None:
             self.process.loop.crash_at = self.process.loop.steps + 1 + steps
 
     def cut_power(self, commits: int) -> None:
+        self.at_work()
         self.disk.cut_at = self.disk.commits + commits
 
     def _power_is_gone(self) -> None:
@@ -206,6 +240,7 @@ class Storm:
 
     def stall(self, seconds: float) -> None:
         self.world.now += seconds
+        self.books.sick.append([self.world.now - seconds, self.world.now + 1])
 
     def jump(self, seconds: float) -> None:
         self.clock.base_ms += int(seconds * 1000)
@@ -224,11 +259,11 @@ class Storm:
             self.submit(name)
         self.world.after(self.random.expovariate(1 / 600), self._traffic, name)
 
-    def submit(self, name: str) -> None:
+    def submit(self, name: str, kind: str = "") -> None:
         draw = self.random
         self._serial += 1
         token = f"M{self._serial:06d}"
-        kind = draw.choices(KINDS, (2, 1, 4, 3))[0]
+        kind = kind or draw.choices(KINDS, (2, 1, 4, 3))[0]
         parts = draw.choice((1, 1, 1, 1, 2, 3))
         length = 60 if parts == 1 else 153 * parts - 20
         text = (f"{token} Bonjour ".encode() * 40)[:length].rstrip()
@@ -285,6 +320,8 @@ class Storm:
         self.judge.handed(ask, attempt)
 
     def _line(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        if fields.get("exc_info") is True:
+            fields["exc_info"] = traceback.format_exc()[-1800:]
         self.books.tell("log", level, event, fields)
         if level in ("error", "critical", "exception") and event not in ALLOWED:
             self.books.violation("log", f"{event} {fields}")
@@ -338,33 +375,5 @@ class Storm:
         return list(asyncio.all_tasks(process.loop))
 
 
-def _configuration(folder: Path, draw: random.Random) -> dict[str, Any]:
-    def bearer(port: int, **link: Any) -> dict[str, Any]:
-        return {
-            "driver": "smpp", "rate": draw.choice((2, 5, 20, 50)), "receipt_timeout": "1h",
-            "retry": {"first": 2, "max": 60, "tries": 5},
-            "link": {"host": "127.0.0.1", "port": port, "system_id": "chappe", "password": "secret",
-                     "window": draw.choice((1, 5, 20)), "response_timeout": 10, "enquire_link": draw.choice((30, 120)),
-                     "reconnect": {"first": 0.5, "max": 20}, **link},
-        }  # fmt: skip
-
-    common = {"password": "secret", "default_kind": "transactional", "senders": ["*"], "rate": 1000, "window": 100,
-              "validity": {"otp": "5m", "alert": "1h", "transactional": "12h", "marketing": "60h"}}  # fmt: skip
-    stop = {"otp": "stop", "alert": "wait", "transactional": "stop", "marketing": "stop"}
-    return {
-        "gateway": {"name": "storm", "state_dir": str(folder / "state")},
-        "store": {"min_free_disk": "1MB"},
-        "log": {"format": "json"},
-        "listeners": {"smpp": {"port": 2775, "enquire_link": draw.choice((60, 300))}},
-        "accounts": {"shop": {**common, "mo": ["36180"]}, "bank": {**common, "mo": ["36111"], "on_doubt": stop}},
-        "bearers": {"alpha": bearer(3001, binds=draw.choice((1, 2))), "beta": bearer(3002, bind="transmitter+receiver")},
-        "routes": {"all": {"bearers": ["alpha", "beta"], "fallback_after": 30}},
-        "rules": {"order": ["stop", "hours", "frequency"], "country": "fr", "stop": {"mention": "off"},
-                  "frequency": {"marketing": {"messages": 3, "per": "24h"}}},
-    }  # fmt: skip
-
-
 def run(seed: int, faults: list[Fault] | None = None, days: float = 1.0, story: bool = False) -> Result:
     return Storm(seed, faults, days, story).run()
-
-

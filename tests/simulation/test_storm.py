@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 from simulation.mistakes import MISTAKES
 
+QUICK = ("counts_from_zero", "off_by_one", "overtakes")
 TESTS = Path(__file__).resolve().parents[1]
 
 
 def storm(*arguments):
     environment = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}", "PYTHONHASHSEED": "0"}
     command = [sys.executable, "-m", "simulation", *map(str, arguments)]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=890, check=False)
     return ran.returncode, ran.stdout + ran.stderr
 
 
+@pytest.mark.timeout(300)
 def test_some_seconds_without_a_violation():
     code, said = storm("--seeds", 100_000, "--seconds", 15, "--days", 0.5)
     assert code == 0, said
@@ -33,24 +35,28 @@ def test_a_seed_is_the_same_run_twice():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", MISTAKES if os.environ.get("STORM_MISTAKES") == "all" else QUICK)
 def test_a_planted_mistake_is_found(name):
-    """Beginning with a seed that found it when it was planted; the product's later changes may take it elsewhere."""
-    mistake = MISTAKES[name]
-    code, said = storm(
-        "--first", mistake.first, "--seeds", mistake.within, "--days", 0.25, "--mistake", name, "--until-found"
-    )
+    """A few in every run; all of them with `make storm-mistakes`."""
+    seeds = MISTAKES[name].within
+    code, said = storm("--seeds", seeds, "--days", 0.25, "--mistake", name, "--until-found")
     assert code == 1, said
     assert "the storm itself failed" not in said, said
 
 
 @pytest.mark.slow
-def test_a_failing_seed_is_told_with_fewer_faults_and_replays():
-    """What is printed is enough to see why: the faults that suffice, and the messages concerned."""
-    code, said = storm("--seed", MISTAKES["keeps_no_parts"].first, "--days", 0.25, "--mistake", "keeps_no_parts")
+@pytest.mark.timeout(900)
+def test_a_failing_seed_is_told_with_the_faults_that_suffice():
+    """And replays from what is printed."""
+    code, said = storm("--seed", 1, "--days", 0.05, "--mistake", "owes_twice")
     assert code == 1, said
     before = int(re.search(r"with (\d+) faults; shrinking", said)[1])
     after = int(re.search(r"^(\d+) faults:", said, re.MULTILINE)[1])
     assert after < before
-    assert "VIOLATION" in said
-    assert "FAULT" in said
+    assert re.search(r"VIOLATION .* receipt: M\d{6}", said)
+
+
+def test_enough_mistakes_are_planted():
+    assert len(MISTAKES) >= 15
+    assert set(QUICK) <= set(MISTAKES)

@@ -69,9 +69,9 @@ async def post(site: Site, request: Request) -> web.StreamResponse:
     try:
         messages = [
             texts.submission(
-                account, to, text, now, kind="alert", reference=f"{reference}:{place}", tag="alertmanager"
+                account, to, text, now, kind="alert", reference=f"{reference}:{_mark(to)}", tag="alertmanager"
             )
-            for place, to in enumerate(recipients)
+            for to in dict.fromkeys(recipients)
         ]
     except texts.Refused as refused:
         raise of_answer(refused.status, refused.text) from refused
@@ -124,6 +124,11 @@ def _reference(body: Alert, critical: Sequence[Alert], now: int) -> str:
     return f"am-{hashlib.sha256(chr(10).join(parts).encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
+def _mark(to: str) -> str:
+    """Tells recipients apart whatever their places: a reload may change those within the quarter of an hour."""
+    return hashlib.sha256(to.encode()).hexdigest()[:12]
+
+
 # ── the text ─────────────────────────────────────────────────────────────────────────────────────────────────
 def words_of(alerts: Sequence[Alert], segments: int) -> str:
     """FIRING 2: BearerDown orange: no answer; DiskLow. RESOLVED: … — as much of it as fits."""
@@ -134,8 +139,9 @@ def words_of(alerts: Sequence[Alert], segments: int) -> str:
             count = f" {len(lines)}" if len(lines) > 1 else ""
             halves.append(f"{status.upper()}{count}: {'; '.join(lines)}")
     whole = smart_encoding(". ".join(halves))
-    if _segments(whole) <= segments:
+    if len(whole) <= segments * 160 and _segments(whole) <= segments:
         return whole
+    whole = whole[: segments * 160]  # of a megabyte, what cannot fit is not encoded twenty times over
     low, high = 1, len(whole)
     while low < high:  # the longest beginning that fits
         middle = (low + high + 1) // 2

@@ -8,6 +8,7 @@ there is no webhook. See docs/http.md for the table of parameters.
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -37,6 +38,12 @@ _NOT_SERVED = ("pid", "mwi", "compress", "alt-dcs", "rpi")
 _TEMPORARY = frozenset({answers.THROTTLED, answers.QUEUE_FULL, answers.SYSTEM_ERROR})
 _ALSO = {"user": "username", "pass": "password"}
 
+_CHARSETS = re.compile(
+    r"(us-?)?ascii|utf-?8|utf-?16(-?[bl]e)?|iso-?8859-?[0-9]{1,2}|latin-?[0-9]{1,2}|(windows-?|cp)[0-9]{3,4}|"
+    r"koi8-[rtu]|gbk|gb2312|gb18030|big5|shift_jis|euc-(jp|kr)|mac-?roman"
+)
+"""Names that are looked up at all: among Python's codecs are some (punycode, idna) that take a minute for a megabyte."""
+
 Fields = Mapping[str, bytes]
 """Parameter -> octets as they came: their charset is a parameter, too."""
 
@@ -47,6 +54,8 @@ class _Misformed(Exception):
 
 async def sendsms(site: Site, request: Request) -> web.StreamResponse:
     raw = request.raw
+    if raw.method == "HEAD":  # asks for less than GET, and must not send an SMS
+        return _said(405, "HEAD sends nothing, rejected", {"Allow": "GET, POST"})
     if not raw.secure and not is_loopback(raw.remote or ""):
         return _said(403, "sendsms: a password would cross the network readable: use https, rejected")
     try:
@@ -129,9 +138,11 @@ def _number(fields: Fields, name: str, most: int, default: int = 0) -> int:
 
 
 def _words(fields: Fields, name: str, charset: str = "utf-8") -> str:
+    if _CHARSETS.fullmatch(charset) is None:
+        raise _Misformed("Charset or body misformed")
     try:
         return fields.get(name, b"").decode(charset)
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         raise _Misformed("Charset or body misformed") from error
 
 

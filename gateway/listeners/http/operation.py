@@ -111,7 +111,9 @@ class Operation:
             raise Problem("media-type", "send application/json, in UTF-8, not compressed")
         octets = await body_of(raw)
         try:
-            return json.loads(octets.decode("utf-8"), parse_constant=_refuse_constant)
+            return json.loads(
+                octets.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_once
+            )
         except UnicodeDecodeError as error:
             raise Problem("bad-request", f"the body is no UTF-8 (octet {error.start})") from error
         except RecursionError as error:
@@ -133,6 +135,14 @@ async def body_of(raw: web.Request) -> bytes:
         raise Problem("too-slow", f"the body did not arrive within {ARRIVES:g} s") from error
     except web.RequestPayloadError as error:
         raise Problem("bad-request", "the body broke off") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two would be meant, nobody knows: another reader of the same octets may take the other one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
 
 
 def _refuse_constant(name: str) -> Any:

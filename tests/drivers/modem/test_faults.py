@@ -169,6 +169,7 @@ class Life:
     async def daemon_restarts(self):
         self.forsaken |= set(range(1, self.count + 1)) - set(self.gateway.outcomes())
         await self.lab.stop()
+        self.perhaps_lost |= any(kept for key, kept in self.lab.state.kept.items() if key.startswith("pin/"))
         self.lab.start()
 
     # ── what must hold ──────────────────────────────────────────────────────────────────────────────────

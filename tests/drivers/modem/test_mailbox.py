@@ -7,6 +7,7 @@ from drivers.bearer import MessageState
 from drivers.modem.answers import Stored
 from drivers.modem.books import Books
 from drivers.modem.mailbox import Mailbox
+from drivers.modem.numbering import numbering_of
 from drivers.sms.tpdu import (
     Deliver,
     StatusReport,
@@ -43,7 +44,7 @@ def box(notes):
 
     box = Mailbox(lambda: NOW, lambda event, detail: notes.append((event, detail)))
     box.books = Books("8933", IMSI, FREE, keep)
-    box.use(box.books, "+33700000001")
+    box.use(box.books, "+33700000001", numbering_of(IMSI))
     return box
 
 
@@ -64,6 +65,25 @@ def test_a_message_is_told_once_and_may_go_when_it_is_durable(box):
     assert not box.gone["ME"]
 
 
+def test_a_memory_without_a_name_is_emptied_too(box):
+    """A modem without +CPMS has one memory, and nothing to call it."""
+    box.stored(box.take("", [stored(3, mo())]))
+    assert list(box.gone[""]) == [3]
+    assert not box.take("", [stored(4, "zz")])
+    assert not box.take("", [stored(4, "zz")])
+    assert box.counts["unreadable"] == 1
+
+
+def test_national_numbers_are_completed_by_the_sims_country(box):
+    (brought,) = box.take("ME", [stored(3, mo(source="0612345678"))])
+    assert brought.event.source == "+33612345678"
+    carrier_id, _ = box.books.references.submitted(IMSI, "+33612345678", 9, NOW)
+    (told,) = box.take("ME", [stored(4, report(9, recipient="0612345678"))])
+    assert (told.event.carrier_id, told.event.recipient) == (carrier_id, "+33612345678")
+    (short,) = box.take("ME", [stored(5, mo(source="36180"))])
+    assert short.event.source == "36180"
+
+
 def test_what_could_not_be_stored_is_told_again(box):
     brought = box.take("ME", [stored(3, mo())])
     box.not_stored(brought)
@@ -74,7 +94,7 @@ def test_what_could_not_be_stored_is_told_again(box):
 
 def test_after_a_restart_a_message_that_the_gateway_has_is_only_deleted(box):
     box.books.inbox.stored(box.stored(box.take("ME", [stored(3, mo())]))[0])
-    box.use(box.books, "")
+    box.use(box.books, "", numbering_of(IMSI))
     assert not box.take("SM", [stored(9, mo())])
     assert list(box.gone["SM"]) == [9]
 

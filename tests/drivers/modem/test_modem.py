@@ -192,6 +192,50 @@ def test_a_modem_without_reports_says_so():
     virtually(main())
 
 
+def test_a_reply_comes_to_the_number_that_the_configuration_has_or_to_none():
+    """The whole number: accounts and STOPs go by it. Only the status masks it."""
+
+    async def main():
+        for behaviour, settings, number in (
+            (ModemBehaviour(), {}, "+33700000001"),
+            (ModemBehaviour(), {"number": "+33711111111"}, "+33711111111"),
+            (ModemBehaviour(number=""), {}, ""),
+        ):
+            async with Lab(behaviour, settings=settings) as lab:
+                await lab.ready()
+                lab.line.mo("+33612345678", "STOP")
+                await lab.until(lambda lab=lab: lab.gateway.of("Inbound"))
+                assert lab.gateway.of("Inbound")[0].destination == number
+                assert not number or number not in str(lab.gateway.fields)
+
+    virtually(main())
+
+
+def test_a_service_centre_that_comes_later_is_seen():
+    async def main():
+        async with Lab(ModemBehaviour(smsc="")) as lab:
+            await lab.until(lambda: lab.gateway.links)
+            assert lab.gateway.links == [(False, "sim.no_service_centre")]
+            lab.modem.state.smsc = "+33609001390"
+            assert await lab.ready() < 10
+
+    virtually(main())
+
+
+def test_a_locked_sim_that_was_out_is_unlocked_when_it_is_back():
+    """Nothing says that it is back: while there is no network, it is asked."""
+
+    async def main():
+        async with Lab(ModemBehaviour(pin="1234"), settings={"pin": "1234"}) as lab:
+            await lab.ready()
+            lab.line.fault(Fault("sim-out", seconds=30))
+            await lab.until(lambda: lab.gateway.links[-1] == (False, "sim.absent"))
+            await lab.ready()
+            assert [right for _, right in lab.modem.state.card.tries] == [True, True]
+
+    virtually(main())
+
+
 def test_without_a_contract_it_receives():
     async def main():
         async with Lab(contract="") as lab:

@@ -23,8 +23,8 @@ GOOD = {
 }  # fmt: skip
 
 
-def plan(imei=None, service_centre="", quirks=None, noise=lambda: 0):
-    return Plan("[bearers.x.link]", "", imei, service_centre, quirks or Quirks(), noise)
+def plan(imei=None, service_centre="", quirks=None, noise=lambda: 0, number=""):
+    return Plan("[bearers.x.link]", "", imei, service_centre, number, quirks or Quirks(), noise)
 
 
 def begun(table, given=None):
@@ -126,6 +126,9 @@ def test_a_service_centre_from_the_configuration():
         ('+CPMS: ("ME","SM")', '"SM"', ["SM", "ME"], 1),
         ("+CPMS: (),(),()", "", [""], 0),
         ("ERROR", "", [""], 0),
+        ("ERROR", '"ME"', ["ME", "SM"], 1),
+        ("+CME ERROR: 100", '"ME","ME"', ["ME", "SM"], 2),
+        ('+CPMS: ("ME")', '"ME"', ["ME", "SM"], 1),
     ],
 )
 def test_memories_with_as_many_arguments_as_the_modem_takes(listed, accepted, reads, arguments):
@@ -134,6 +137,37 @@ def test_memories_with_as_many_arguments_as_the_modem_takes(listed, accepted, re
         table[f"AT+CPMS={accepted}"] = "+CPMS: 0,30"
     facts, _ = begun(table)
     assert (facts.reads, facts.arguments) == (reads, arguments)
+
+
+def test_an_ok_of_something_older_is_no_answer():
+    """It was asked for before the port was opened anew: the line must come, so it is asked again."""
+    asked = {"AT+CSCA?": ["OK", '+CSCA: "+33609001390",145'], "AT+CPIN?": ["OK", "+CPIN: READY"]}
+    facts, talk = begun(asked)
+    assert facts.service_centre == "+33609001390"
+    assert talk.asked.count("AT+CSCA?") == talk.asked.count("AT+CPIN?") == 2
+
+
+@pytest.mark.parametrize("said", ["+CPIN:", "OK\nOK", "+CME ERROR: 100", "ERROR"])
+def test_a_sim_that_says_nothing_of_itself(said):
+    assert trouble({"AT+CPIN?": said}) in ("sim.unreadable", "modem.says_only_ok")
+
+
+@pytest.mark.parametrize(
+    ("said", "configured", "number"),
+    [
+        ('+CNUM: "","+33700000001",145', "", "+33700000001"),
+        ('+CNUM: "","0700000001",129', "", "+33700000001"),
+        ('+CNUM: "","33700000001",145', "", "+33700000001"),
+        ('+CNUM: "fax","888",129\n+CNUM: "","0700000001",129', "", "+33700000001"),
+        ("OK", "", ""),
+        ("+CME ERROR: 22", "", ""),
+        ('+CNUM: "","+33700000001",145', "+33711111111", "+33711111111"),
+    ],
+)
+def test_the_own_number_is_the_configurations_else_the_sims_in_full(said, configured, number):
+    facts, talk = begun({"AT+CNUM": said}, plan(number=configured))
+    assert facts.number == number
+    assert talk.asked.count("AT+CNUM") == 1
 
 
 @pytest.mark.parametrize("works", [*ROUTINGS, ""])

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from making import run
@@ -14,6 +15,7 @@ from gateway.listeners import mqtt
 from gateway.listeners.mqtt import MqttListener, command_of, who_of
 from gateway.listeners.texts import Refused
 from gateway.topics import Arrived, Tree
+from gateway.watchers import repeats
 
 TREE = Tree("chappe/v1", "lab", "lyon-1")
 ALL = ("link.enable", "link.disable", "link.reset", "queue.hold", "queue.release", "reload", "drain")
@@ -310,5 +312,18 @@ def test_whatever_arrives_is_answered_or_ignored_and_costs_nothing(tmp_path):
         )
         assert len(asked.said) >= wanted > 0
         assert (await asked.answer("submit/shop", TEXT))["status"] == "accepted"
+
+    asking(tmp_path, story)
+
+
+def test_a_client_that_calls_itself_another_each_time_has_no_more_lines_than_one(tmp_path):
+    """What a line is about limits how often it is written: a name that nobody has proven is no part of that."""
+
+    async def story(asked, _app):
+        with structlog.testing.capture_logs() as lines:
+            for n in range(3):
+                asked.take("cmd/restart", who=f"anna {n}")
+        assert [line["client"] for line in lines] == [f"mqtt, who says 'anna {n}'" for n in range(3)]
+        assert len({repeats._sort(line) for line in lines}) == 1
 
     asking(tmp_path, story)

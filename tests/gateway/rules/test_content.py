@@ -10,7 +10,7 @@ from gateway.lifecycle import Cause
 from gateway.model import Kind
 from gateway.rules.content import WAIT_MS, ContentRule
 from gateway.rules.country_file import load_law
-from gateway.rules.rule import Action
+from gateway.rules.rule import Action, Batch
 
 MENTION = load_law("fr").vocabulary.mention
 SHOP = account(brand="Chappe", stop_number="36180")
@@ -153,21 +153,21 @@ def test_a_part_that_stays_alone_is_refused_after_a_minute():
 
 
 @pytest.mark.parametrize(
-    ("text", "coding", "right"),
+    ("text", "coding", "right", "cleared"),
     [
-        ("Chappe: soldes. Stop au 36180", 0, True),
-        ("CHAPPE! STOP 36180!", 0, True),
-        ("Chappe: non-STOP 36180", 0, True),
-        ("Chappe \x07STOP 36180", 0, False),  # a letter of GSM 03.38 before it
-        ("Chappe STOP 36180\x06", 0, False),
-        ("Chappe STOP 361801234", 0, False),
-        ("STOP 36180 Chappe", 0, True),
-        ("Chapp STOP 36180", 0, False),
-        ("Chappe STOP 36180", 8, True),
+        ("Chappe: soldes. Stop au 36180", 0, True, True),
+        ("Chappe! STOP 36180!", 0, True, True),
+        ("Chappe: non-STOP 36180", 0, True, True),
+        ("Chappe \x07STOP 36180", 0, False, False),  # a letter of GSM 03.38 before it
+        ("Chappe STOP 36180\x06", 0, False, False),
+        ("Chappe STOP 361801234", 0, False, False),
+        ("STOP 36180 Chappe", 0, True, False),
+        ("Chapp STOP 36180", 0, False, False),
+        ("Chappe STOP 36180", 8, True, False),
     ],
 )
-def test_the_short_way_and_the_long_one_say_the_same(text, coding, right):
-    short, long = rule(), rule()
-    long._plainly_right = lambda *_: False
+def test_the_short_way_and_the_long_one_say_the_same(text, coding, right, cleared):
     m = sms(text, coding=coding)
-    assert (short.judge(m, SHOP, 0) is None) == (long.judge(m, SHOP, 0) is None) == right
+    assert (rule().judge(m, SHOP, 0) is None) == right
+    left = list(rule().sift(Batch((sms("Chappe STOP 36180"), m), SHOP, 0, 0)))
+    assert left == ([] if cleared else [1])

@@ -61,10 +61,10 @@ def test_the_rule_counts_marketing_only_and_says_how_many():
     rule, shop = FrequencyRule(RollingCounts(7 * 86_400_000), 2), account()
     now = EPOCH_MS + 5
     for serial, kind in enumerate((Kind.MARKETING, Kind.OTP, Kind.TRANSACTIONAL)):
-        rule.taken(at(5, serial=serial, kind=kind))
+        rule.taken([at(5, serial=serial, kind=kind)])
     assert rule.judge(at(5), shop, now) is None
     second = at(5, serial=9)
-    rule.taken(second)
+    rule.taken([second])
     verdict = rule.judge(at(5), shop, now)
     assert verdict.status == answers.FREQUENCY_CAP
     assert "2 marketing messages in 7 days" in verdict.reason
@@ -84,7 +84,7 @@ def test_a_split_text_counts_once_and_is_never_cut():
     assert [counts_alone(part(n).udh) for n in (1, 2, 3)] == [True, False, False]
     for sequence in (1, 2, 3):
         assert rule.judge(part(sequence), shop, now) is None
-        rule.taken(part(sequence))
+        rule.taken([part(sequence)])
     assert len(rule.counts) == 1
     assert rule.judge(part(1, reference=8), shop, now).status == answers.FREQUENCY_CAP
     assert rule.judge(part(2, reference=8), shop, now).status == answers.FREQUENCY_CAP

@@ -2,8 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from making import message
 
-from gateway.rules.packed import PackedCounts, packed
+from gateway.rules.packed import PackedCounts, packed, packed_recipients
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([1, 1, -1])), max_size=300))
@@ -19,18 +20,30 @@ def test_as_a_dict_counts(steps):
 
 def test_many_numbers_in_little_memory_and_keys_that_are_over_make_room():
     counts = PackedCounts()
-    for number in range(33_600_000_000, 33_600_100_000):
-        counts.add(number, 1)
+    old, new = ([packed(f"+33{first + n}") for n in range(100_000)] for first in (600_000_000, 700_000_000))
+    for key in old:
+        counts.add(key, 1)
     assert counts.octets < 6_000_000
-    for number in range(33_600_000_000, 33_600_100_000):
-        counts.add(number, -1)
-    for number in range(33_700_000_000, 33_700_100_000):
-        counts.add(number, 1)
+    for key in old:
+        counts.add(key, -1)
+    counts.count(new)
     assert counts.octets < 6_000_000
-    assert counts.get(33_600_000_001) == 0
-    assert counts.get(33_700_000_001) == 1
+    assert (counts.get(old[1]), counts.get(new[1])) == (0, 1)
+
+
+@given(st.lists(st.lists(st.integers(1, 12), max_size=30), max_size=12), st.integers(1, 4))
+def test_a_batch_counts_as_its_members_do(batches, least):
+    one, many = PackedCounts(), PackedCounts()
+    keys = [packed(f"+3360000{n:04}") for n in range(13)]
+    for batch in batches:
+        many.count([keys[n] for n in batch])
+        for n in batch:
+            one.add(keys[n], 1)
+        assert many.at_least(keys, least) == [n for n, key in enumerate(keys) if one.get(key) >= least]
+        assert [many.get(key) for key in keys] == [one.get(key) for key in keys]
 
 
 def test_a_short_code_is_no_international_number():
     assert len({packed("+36180"), packed("36180"), packed("CHAPPE")}) == 3
-    assert packed("+33612345678") == 33612345678
+    numbers = ["+33612345678", "36180", "CHAPPE", ""]
+    assert packed_recipients([message(1, destination=each) for each in numbers]) == [*map(packed, numbers)]

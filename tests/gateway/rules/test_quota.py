@@ -63,7 +63,7 @@ def test_as_a_list_counts(steps):
         verdict = judging.judge(m, shop, now)
         assert (verdict is None) == (day + parts <= 10 and month + parts <= 60)
         if verdict is None:
-            judging.taken(m)
+            judging.taken([m])
             model.append(m)
         else:
             assert verdict.status == answers.QUOTA_SPENT
@@ -71,7 +71,7 @@ def test_as_a_list_counts(steps):
 
 def test_the_reason_says_what_is_spent_and_when_it_begins_anew():
     judging, shop = rule(segments_per_day=2)
-    judging.taken(sent(ms("2026-03-29T01:00"), 2))
+    judging.taken([sent(ms("2026-03-29T01:00"), 2)])
     verdict = judging.judge(sent(ms("2026-03-29T05:00")), shop, 0)
     assert "2 of 2 segments of this day are spent" in verdict.reason
     assert "2026-03-30T00:00+02:00" in verdict.reason
@@ -80,6 +80,6 @@ def test_the_reason_says_what_is_spent_and_when_it_begins_anew():
 
 def test_an_account_without_quota_is_not_counted():
     judging, shop = rule()
-    judging.taken(sent(ms("2026-03-29T01:00")))
+    judging.taken([sent(ms("2026-03-29T01:00"))])
     assert judging.judge(sent(ms("2026-03-29T01:00")), shop, 0) is None
     assert judging.usage == {}

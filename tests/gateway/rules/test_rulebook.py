@@ -62,8 +62,8 @@ class About(Rule):
     def prepare(self, messages, account):
         return self.spoilt
 
-    def taken(self, message):
-        self.heard.append(("taken", message.id))
+    def taken(self, messages):
+        self.heard += [("taken", message.id) for message in messages]
 
     def given_back(self, message):
         self.heard.append(("given back", message.id))
@@ -83,7 +83,7 @@ def test_who_counts_hears_what_was_taken_and_given_back():
     about = About()
     book = Rulebook([Rule("sender", None), about], {}.get)
     assert book.counts
-    book.taken(message(1))
+    book.taken([message(1)])
     book.given_back([message(1), message(2)])
     assert about.heard == [("taken", 1), ("given back", 1), ("given back", 2)]
     assert not Rulebook([Rule("sender", None)], {}.get).counts

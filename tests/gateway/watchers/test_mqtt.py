@@ -11,6 +11,7 @@ from peers.process import Process
 from peers.subscriber import Subscriber
 from running_gateway import Running
 
+from gateway.topics import Reply
 from gateway.watchers import mqtt, mqtt_client
 
 pytestmark = pytest.mark.peers("mosquitto")
@@ -340,3 +341,58 @@ def test_a_fault_of_ours_costs_the_connection_and_not_the_watcher(broker, tmp_pa
         lab.until(lambda: not lab.app.watch.mqtt.connected)
         monkeypatch.setattr(views, "states", states)
         lab.until(lambda: lab.app.watch.mqtt.connected)
+
+
+# ── what its askers do to it ─────────────────────────────────────────────────────────────────────────────────
+def test_a_reply_for_which_the_broker_hangs_up_is_given_up(broker, tmp_path, monkeypatch):
+    """Some end a connection for a topic that they forbid: one client's choice must not silence the gateway for ever."""
+    monkeypatch.setattr(mqtt, "Backoff", lambda first, most: constant(0.02))
+    publish, tried = mqtt_client.Connection.publish, []
+
+    async def hangs_up(self, topic, payload, qos, retain=False, correlation=None):
+        if topic == "clients/forbidden":
+            tried.append(topic)
+            raise mqtt_client.BrokerError("lost", "the broker closed the connection")
+        await publish(self, topic, payload, qos, retain, correlation)
+
+    monkeypatch.setattr(mqtt_client.Connection, "publish", hangs_up)
+    mosquitto = broker()
+    with (
+        Subscriber(mosquitto.port, "clients/#") as heard,
+        Lab(tmp_path / "gw", gateway_with(mosquitto.port)) as lab,
+    ):
+        lab.connected()
+        lab.call(lab.app.watch.mqtt.post, Reply("clients/forbidden", b"{}"))
+        lab.call(lab.app.watch.mqtt.post, Reply("clients/allowed", b'{"v":1}'))
+        assert heard.wait("clients/allowed")
+        lab.until(lambda: lab.app.watch.mqtt.connected)
+        assert len(tried) == mqtt.MOST_TRIES
+        assert "mqtt.taken" not in lab.app.alarms, "and that is no sign of another gateway"
+
+
+def test_a_reply_that_the_acl_forbids_is_no_fault_of_ours(broker, tmp_path):
+    acl = tmp_path / "acl"
+    acl.write_text(f"topic readwrite {PREFIX}/#\n")
+    mosquitto = broker(f"acl_file {acl}")
+    with Lab(tmp_path / "gw", gateway_with(mosquitto.port)) as lab:
+        lab.connected()
+        watcher = lab.app.watch.mqtt
+        lab.call(watcher.post, Reply("clients/7/answers", b"{}"))
+        lab.until(lambda: watcher._excused == 1)
+        lab.until(lambda: watcher._sent)
+        assert "mqtt.forbidden" not in lab.app.alarms
+
+
+def test_a_signature_that_is_too_deep_for_us_leaves_us_our_ears(broker, tmp_path):
+    mosquitto = broker()
+    text = gateway_with(mosquitto.port, f'{QUICK}\nsubmit = ["shop"]')
+    with Subscriber(mosquitto.port, "chappe/#") as heard, Lab(tmp_path / "gw", text) as lab:
+        lab.connected()
+        watcher = lab.app.watch.mqtt
+        lab.call(watcher._read_signature, b"[" * 100_000)
+        lab.call(watcher._read_signature, json.dumps({"host": "x" * 9999, "pid": 1, "started": ""}).encode())
+        assert len(lab.alarm("mqtt.taken").text) < 250
+        mosquitto.publish(
+            f"{PREFIX}/submit/shop", '{"to": "+33612345678", "text": "hello", "reference": "r"}'
+        )
+        assert heard.wait("/submit/shop/reply", reference="r").view["status"] == "accepted"

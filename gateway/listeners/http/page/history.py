@@ -47,6 +47,11 @@ class History:
             self._samples.clear()
         self._samples.append((at, dict(totals), tuple(buckets)))
 
+    @property
+    def until(self) -> float:
+        """When the last sample was taken, Unix seconds; 0 before the first."""
+        return self._samples[-1][0] if self._samples else 0.0
+
     def points(self) -> Iterator[Point]:
         """Oldest first."""
         for (began, first, before), (ended, last, after) in pairwise(self._samples):

@@ -94,6 +94,10 @@ class Pictures:
                 self._taken = now, await self._take()
             return self._taken[1]
 
+    def forget(self) -> None:
+        """Somebody has acted: the next picture is a new one."""
+        self._taken = None
+
     def look(self) -> None:
         """Notes since when each bearer is as it is: nobody else knows when an operator disabled one."""
         now, wall = self._gateway.clock.now(), self._gateway.clock.wall_ms()
@@ -194,7 +198,11 @@ def _alarm(event: AlarmMoved, bearers: Sequence[View]) -> View:
     about = event.id.partition(".")[2] if event.id.startswith("bearer.") else ""
     for link in bearers:
         if link["name"] == about and link["since"]:
-            view |= {"text": f"bearer {about} is {link['state']}", "why": link["detail"], "remedy": link["remedy"]}
+            view |= {
+                "text": f"bearer {about} is {link['state']}",
+                "why": link["detail"],
+                "remedy": link["remedy"],
+            }
             view["since"] = link["since"]
     return view
 

@@ -19,7 +19,7 @@ __all__ = [
 
 _BADGES = {
     "ready": "good", "up": "good", "bound": "good", "delivered": "good",
-    "full": "busy", "paused": "busy", "draining": "busy", "drained": "busy", "degraded": "busy", "warning": "busy",
+    "full": "good", "paused": "busy", "draining": "busy", "drained": "busy", "degraded": "busy", "warning": "busy",
     "sick": "bad", "down": "bad", "refusing": "bad", "critical": "bad",
     "undeliverable": "bad", "rejected": "bad", "expired": "bad",
 }  # fmt: skip

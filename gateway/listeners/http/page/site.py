@@ -72,7 +72,7 @@ class LivePage:
         self._visits = Visits(site, Sessions(os.urandom, gateway.clock.now, site.access.stands))
         self._stream = Stream(self._pictures.now, self._parts, gateway.bus, site.closing)
         self._history = History(accepted.bounds)
-        self._flow = Html()
+        self._flow: Html | None = None
         self._acting: set[asyncio.Future[object]] = set()
         self._reading = 0
         self._sampler: asyncio.Task[None] | None = None
@@ -112,8 +112,14 @@ class LivePage:
         at = gateway.clock.wall_ms() / 1000
         counts = totals(gateway.ledger.tally.counts)
         self._history.sample(at, counts, merged(accepted.series, len(accepted.bounds) + 1))
-        self._flow = tables.flow(list(self._history.points()), at)
+        self._flow = None
         self._pictures.look()
+
+    def _last_hour(self) -> Html:
+        """Drawn once for each sample, and only when somebody looks."""
+        if self._flow is None:
+            self._flow = tables.flow(list(self._history.points()), self._history.until)
+        return self._flow
 
     def _parts(self, view: View, operator: bool) -> Mapping[str, Html]:
         """Every part of the page that changes, by the id of its place."""
@@ -128,7 +134,7 @@ class LivePage:
             "bearers": sections.bearers(view, zone, operator),
             "routes": sections.routes(view, zone),
             "queue": tables.queue(view, operator),
-            "flow": self._flow,
+            "flow": self._last_hour(),
             "modems": sections.modems(view, zone),
             "accounts": tables.accounts(view, zone),
             "messages": tables.messages(view, zone),
@@ -241,6 +247,7 @@ class LivePage:
         else:
             told = deed.told(answer)
             session.said = True, f"{deed.title}: done{f' – {told}' if told else ''}."
+        self._pictures.forget()
         return to("/")
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────

@@ -111,14 +111,19 @@ def messages(view: View, zone: ZoneInfo) -> Html:
     heading = el("h2", "Last messages", id="messages-h")
     if not view["messages"]:
         return join([heading, el("p", "None yet.", class_="quiet")])
-    rows = [
-        (
-            el("a", moment(found["admitted"], view["at"], zone), href=f"/messages/{found['id']}",
-               aria_label=f"Story of message {found['id']}"),
-            el("span", found["to"], class_="number"), badge(found["state"]), found["kind"], found["account"],
-            found["bearer"] or "–",
-        )
-        for found in view["messages"]
-    ]  # fmt: skip
+    rows = [_message(found, view["at"], zone) for found in view["messages"]]
     columns = ("Submitted", "To", "State", "Kind", "Account", "Bearer")
     return join([heading, table("The newest messages; each leads to its story", columns, rows, "messages")])
+
+
+def _message(found: View, now: str, zone: ZoneInfo) -> tuple[Child, ...]:
+    # What is read out begins with what is seen, so that one can say it to a browser that listens.
+    unseen = el("span", f", story of message {found['id']}", class_="unseen")
+    return (
+        el("a", moment(found["admitted"], now, zone), unseen, href=f"/messages/{found['id']}"),
+        el("span", found["to"], class_="number"),
+        badge(found["state"]),
+        found["kind"],
+        found["account"],
+        found["bearer"] or "–",
+    )

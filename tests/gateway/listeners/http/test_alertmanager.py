@@ -186,3 +186,23 @@ def test_however_many_it_is_few_segments(letter, segments):
     assert segment_count(payload_, data_coding) == segments
     assert text.startswith("FIRING 200: BearerDown")
     assert text.endswith("...")
+
+
+def test_who_comes_to_the_group_meanwhile_gets_it_and_who_has_it_does_not_again(site):
+    first = post(site, PAYLOAD).json["messages"]
+    assert len(first) == 2
+    file = site.app.config.path
+    file.write_text(file.read_text().replace(f'["{ON_CALL}", "{NIGHT}"]', f'["{NIGHT}", "+33600000003"]'))
+    site.run(site.app.reload())
+    again = post(site, PAYLOAD)
+    assert [to for to, _, _ in texts(site, again)] == [NIGHT, "+33600000003"]
+    assert again.json["messages"][0] == first[1]
+
+
+def test_a_megabyte_of_alerts_is_cut_before_it_is_weighed(monkeypatch):
+    weighed = []
+    real = alertmanager.fit
+    monkeypatch.setattr(alertmanager, "fit", lambda text: weighed.append(len(text)) or real(text))
+    text = words_of([alert(f"A{n}", summary="x" * 900) for n in range(1000)], 2)
+    assert segment_count(fit(text)[1], fit(text)[0]) == 2
+    assert max(weighed) <= 2 * 160 + 3

@@ -223,3 +223,19 @@ def test_it_arrives(site):
     while site.state(str(m.id)) != "delivered":
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "charset", ["punycode", "idna", "undefined", "unicode_escape", "utf-7", "a\0b", "x" * 5000]
+)
+def test_codecs_that_are_no_charset_are_not_even_looked_up(site, charset):
+    """Some take minutes for what fits into one request, some raise what no codec of a text does."""
+    answer = asked(site, "POST", charset=charset, text="a-" + "a" * 300_000)
+    assert said(answer) == (400, "Charset or body misformed, rejected")
+
+
+def test_head_sends_nothing(site):
+    before = site.app.ledger.tally.counts.copy()
+    answer = site.http("HEAD", f"/cgi-bin/sendsms?{urlencode({**USER, 'to': TO, 'text': 'hello'})}")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
+    assert site.app.ledger.tally.counts == before

@@ -41,3 +41,16 @@ def test_an_unknown_parameter_is_told_and_not_ignored(site):
     answer = site.http("POST", "/v1/messages?dry_run=true", SHOP, {"to": "+33612345678", "text": "x"})
     assert answer.sort == "invalid"
     assert answer.json["errors"] == [{"at": "?dry_run", "what": "is not known here"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"to": "+33612345678", "to": "+33612345679", "text": "x"}',
+        '[{"to": "+33612345678", "text": "x", "text": "y"}]',
+    ],
+)
+def test_a_key_that_stands_there_twice_is_refused(site, body):
+    answer = site.http("POST", "/v1/messages", SHOP, body=body.encode())
+    assert answer.sort == "bad-request"
+    assert answer.json["detail"] == "the body is no JSON: a key stands there twice"

@@ -64,3 +64,9 @@ def test_faults(site, body, sort):
 )
 def test_queries_that_are_none(site, query):
     assert site.http("GET", f"/v1/optouts?{query}", VIEWER).sort == "invalid"
+
+
+def test_half_a_character_is_a_fault_of_the_request_and_leaves_no_trace(site):
+    assert site.http("POST", "/v1/optouts", SHOP, entry(evidence="\ud800")).sort == "invalid"
+    assert site.http("POST", "/v1/optouts", SHOP, entry()).json["added"] == 1
+    assert len(site.http("GET", "/v1/optouts", SHOP).json["optouts"]) == 1

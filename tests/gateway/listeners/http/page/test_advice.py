@@ -31,7 +31,12 @@ def test_nothing_is_advised_for_alarms_that_are_never_raised():
 
 @pytest.mark.parametrize(
     ("alarm", "title"),
-    [("bearer.orange", "bearer"), ("mqtt", "mqtt"), ("mqtt.taken", "mqtt.taken"), ("fallback.to.france", "fallback")],
+    [
+        ("bearer.orange", "bearer"),
+        ("mqtt", "mqtt"),
+        ("mqtt.taken", "mqtt.taken"),
+        ("fallback.to.france", "fallback"),
+    ],
 )
 def test_an_id_finds_its_advice(alarm, title):
     assert advice_for(alarm) is ADVICE[title]

@@ -7,7 +7,10 @@ from gateway.listeners.http.page.charts import HEIGHT, WIDTH, Line, ceiling, cha
 from gateway.listeners.http.page.history import Point
 
 NOW = 10_000.0
-LINES = (Line("in", "one", lambda point: point.rates["admitted"]), Line("late", "two", lambda point: point.p50))
+LINES = (
+    Line("in", "one", lambda point: point.rates["admitted"]),
+    Line("late", "two", lambda point: point.p50),
+)
 
 
 def drawn(*points):
@@ -46,7 +49,10 @@ def test_the_same_in_words_and_as_a_table():
     assert page.one("title").inside == [
         "Messages, last hour: in: last 20/s, mean 20/s, highest 30/s; late: last 0.25/s, mean 0.25/s, highest 0.25/s"
     ]
-    assert page.one("table").rows()[:2] == [["0 to 10 min ago", "15/s", "0.25/s"], ["10 to 20 min ago", "30/s", "–"]]
+    assert page.one("table").rows()[:2] == [
+        ["0 to 10 min ago", "15/s", "0.25/s"],
+        ["10 to 20 min ago", "30/s", "–"],
+    ]
     assert [item.text for item in page.all("li")] == ["in 20/s", "late –"]
 
 
@@ -56,6 +62,8 @@ def test_nothing_yet():
     assert paths(page) == ["M0 0", "M0 0"]
 
 
-@pytest.mark.parametrize(("value", "top"), [(0, 0.001), (0.004, 0.005), (1, 1), (1.1, 2), (23, 50), (51, 100), (7e6, 1e7)])
+@pytest.mark.parametrize(
+    ("value", "top"), [(0, 0.001), (0.004, 0.005), (1, 1), (1.1, 2), (23, 50), (51, 100), (7e6, 1e7)]
+)
 def test_an_axis_ends_at_a_round_figure(value, top):
     assert ceiling(value) == pytest.approx(top)

@@ -14,6 +14,7 @@ def test_a_point_is_what_happened_between_two_samples():
     history.sample(1010, {"admitted": 300, "accepted": 250}, [0, 100, 0, 0])
     history.sample(1025, {"admitted": 330, "accepted": 250}, [0, 100, 0, 0])
     first, second = history.points()
+    assert history.until == 1025
     assert (first.at, first.rates) == (1010, {"admitted": 30.0, "accepted": 25.0})
     assert (first.p50, first.p95) == (0.055, 0.0955)
     assert (second.rates["admitted"], second.p50) == (2.0, None)  # a sample that came late spans its time

@@ -15,7 +15,14 @@ TEXT = [
     ("text", "bad-soft"), ("text", "busy-soft"), ("good", "ground"),
     *((f"{sort}", where) for sort in ("good", "busy", "bad", "calm") for where in (f"{sort}-soft", "card")),
 ]  # fmt: skip
-DRAWN = [("one", "card"), ("two", "card"), ("three", "card"), ("good", "card"), ("focus", "card"), ("focus", "ground")]
+DRAWN = [
+    ("one", "card"),
+    ("two", "card"),
+    ("three", "card"),
+    ("good", "card"),
+    ("focus", "card"),
+    ("focus", "ground"),
+]
 
 
 def themes():
@@ -43,7 +50,8 @@ def test_the_measure_itself():
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    ("front", "back", "least"), [*((f, b, LEAST) for f, b in TEXT), *((f, b, LEAST_OF_LINES) for f, b in DRAWN)]
+    ("front", "back", "least"),
+    [*((f, b, LEAST) for f, b in TEXT), *((f, b, LEAST_OF_LINES) for f, b in DRAWN)],
 )
 def test_contrast(theme, front, back, least):
     colours = themes()[theme]

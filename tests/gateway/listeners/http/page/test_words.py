@@ -23,7 +23,10 @@ def test_lengths_of_time(s, shown):
     ("at", "shown"),
     [
         ("2026-11-22T02:12:05.000Z", '<time datetime="2026-11-22T02:12:05.000Z">03:12:05</time> (4 min)'),
-        ("2026-11-21T22:59:00.000Z", '<time datetime="2026-11-21T22:59:00.000Z">21 Nov 23:59</time> (3 h 17 min)'),
+        (
+            "2026-11-21T22:59:00.000Z",
+            '<time datetime="2026-11-21T22:59:00.000Z">21 Nov 23:59</time> (3 h 17 min)',
+        ),
         (None, "–"),
     ],
 )
