@@ -4,7 +4,6 @@ async with running(tmp_path) as gw:
     await gw.reload(("rate = 1000", "rate = 9"))
 """
 
-import asyncio
 from contextlib import asynccontextmanager
 
 from peers.process import free_port

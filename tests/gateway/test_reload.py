@@ -1,14 +1,12 @@
 """A new file in a running gateway: only the difference, all of it or nothing, and nobody loses a message."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
-from peers.process import free_port
 from raw_esme import RawEsme, until
+from reloading import running
 
-from gateway.app import App
-from gateway.config import ConfigError, load_config
+from gateway.config import ConfigError
 from gateway.lifecycle import State
 from gateway.reload import ReloadRefused
 

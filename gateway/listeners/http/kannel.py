@@ -42,7 +42,7 @@ _CHARSETS = re.compile(
     r"(us-?)?ascii|utf-?8|utf-?16(-?[bl]e)?|iso-?8859-?[0-9]{1,2}|latin-?[0-9]{1,2}|(windows-?|cp)[0-9]{3,4}|"
     r"koi8-[rtu]|gbk|gb2312|gb18030|big5|shift_jis|euc-(jp|kr)|mac-?roman"
 )
-"""Names that are looked up at all: among Python's codecs are some (punycode, idna) that take a minute for a megabyte."""
+"""Names that are looked up at all: among Python's codecs are some (punycode) that take a minute for a megabyte."""
 
 Fields = Mapping[str, bytes]
 """Parameter -> octets as they came: their charset is a parameter, too."""
