@@ -22,20 +22,21 @@ install: $(STAMP)  ## .venv with Chappe (editable) and its tools
 run: $(STAMP)  ## a gateway against simulated peers: the whole story of a message
 	@$(BIN)/chappe demo
 
-test: $(STAMP) test-deps lint  ## lint, types, arrows and every test, real peers included (under 8 minutes)
+test: $(STAMP) test-deps lint  ## lint, types, arrows and every test, real peers included (some 12 minutes)
 	@$(PY) -m pytest $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(call step,ruff check,$(PY) -m ruff check -q .)
 	$(call step,ruff format,$(PY) -m ruff format -q --check .)
 	$(call step,mypy,$(PY) -m mypy --strict)
-	$(call step,mypy (tests/peers),MYPYPATH=tests $(PY) -m mypy --strict --explicit-package-bases tests/conftest.py)
+	$(call step,mypy (tests/peers),MYPYPATH=tests $(PY) -m mypy --strict --explicit-package-bases tests/conftest.py \
+	    tests/peers/gammu.py tests/peers/smstools.py tests/peers/gsmmodem_app.py tests/peers/pty_modem.py tests/peers/chromium.py)
 	$(call step,import arrows,$(BIN)/lint-imports)
 
 format: $(STAMP)  ## ruff's formatter and its safe fixes, in place
 	@$(PY) -m ruff format -q . && $(PY) -m ruff check -q --fix .
 
-test-deps:  ## Kannel, mosquitto, npm smpp and smppload, into .cache
+test-deps:  ## Kannel, mosquitto, gammu, smstools, chromium, promtool, npm smpp and smppload, into .cache
 	@$(PYTHON) tests/peers/install.py
 
 bench: $(STAMP) bench-deps  ## the measured figures, beside a yardstick, as one table (under 10 minutes)

@@ -2,9 +2,9 @@
 
 To write a driver: a module (or package) with a `Settings` frozen dataclass, read from `[bearers.NAME.link]`,
 and `open(name, settings, state) -> Bearer`. A driver that needs keys of the bearer's own table names them in
-a class `Terms` and is given one last (drivers/terms.py). Where even opening a road changes something, the module
-has `async try_out(name, settings, terms) -> (ok, words)` too: `chappe check --connect` asks that. The contract is drivers/bearer.py; tests/contracts
-runs on it.
+a class `Terms` and is given one last (drivers/terms.py). Where opening a road changes something already, the
+module has `async try_out(name, settings, terms) -> (ok, words)` for `chappe check --connect`. The contract is
+drivers/bearer.py; tests/contracts runs on it.
 """
 
 from __future__ import annotations

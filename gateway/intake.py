@@ -194,7 +194,7 @@ class Intake:
     def _as_durable_as_the_first(self, batch: list[Answer]) -> asyncio.Future[None] | None:
         """The first message of a reference may still be on its way to the disk: its id is no answer before."""
         newest = self._newest
-        if newest is None or newest.done():
+        if newest is None:
             return None
 
         def durable(future: asyncio.Future[None]) -> None:
@@ -231,6 +231,8 @@ class Intake:
 
         def durable(future: asyncio.Future[None]) -> None:
             error = None if future.cancelled() else future.exception()
+            if self._newest is future:  # not before: until here a reference may stand that is undone below
+                self._newest = None
             self._dispatcher.came(waiting)
             if future.cancelled() or error is not None:
                 self._undo(taken, leaving, batch, error)

@@ -170,6 +170,16 @@ class Outbox:
         box = self._box(account)
         box.stored -= min(box.stored, max(0, count - len(box.out) - len(box.ready)))
 
+    def erase(self, number: str) -> None:
+        """Its owner asked for it: what stands in memory tells no more of him than what the store has kept."""
+        for box in self._boxes.values():
+            for note in (*box.ready, *box.out.values()):
+                m = note.message
+                if m is not None and m.destination == number:
+                    m.destination, m.payload, m.echo = "", b"", b""
+                if note.mo is not None and note.mo.source == number:
+                    note.mo = None
+
     def _pump(self, account: str, box: Box) -> None:
         for _ in range(len(box.sinks)):
             if not box.sinks or not (box.ready or box.stored):

@@ -70,13 +70,15 @@ class Suppressions:
         numbers = self.numbers
         now = self._ledger.clock.wall_ms()
         found: dict[int, Strike | None] = {}
+        idle = numbers.idle
         for message, _, cause in changes:
             if cause is Cause.DELIVER:
-                if not numbers.idle and numbers.discard(key := numbers.digest(message.destination)):
+                if not idle and numbers.discard(key := numbers.digest(message.destination)):
                     found[key] = None
             elif cause in _FAILED and self._unknown(message):
                 strike = self._strike(message, now)
                 numbers.add(strike.key, 1)
+                idle = False
                 if (earlier := found.get(strike.key)) is not None:
                     strike.strikes += earlier.strikes
                 found[strike.key] = strike

@@ -58,12 +58,15 @@ class Gateway:
         self.file.write_text(self.text)
         self.file.chmod(0o600)
 
+    def edit(self, old, new):
+        assert old in self.text, old
+        self.text = self.text.replace(old, new, 1)
+        self.write()
+
     async def reload(self, *edits):
         """What changed, as key -> effect; edits: (old, new) in the file, which stay in it when they are refused."""
-        for old, new in edits:
-            assert old in self.text, old
-            self.text = self.text.replace(old, new, 1)
-        self.write()
+        for edit in edits:
+            self.edit(*edit)
         return {change["key"]: change["effect"] for change in await self.app.reload()}
 
     def road(self, name):

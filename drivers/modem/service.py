@@ -335,8 +335,9 @@ class Service:
             fields |= about_modem(self.facts)
             full = [name for name, memory in self.facts.memories.items() if memory.fill >= _FULL]
             if full:
-                fields["storage_alarm"] = (
-                    f"{', '.join(full)} nearly full: what can't be read stays there, see the log"
+                fields["alarm"] = (
+                    f"{', '.join(full)} nearly full, and then no reply comes any more: what can't be read stays "
+                    "there, see the log and delete it by hand (AT+CMGD)"
                 )
         if self.books is not None:
             fields |= about_quota(self.books.quota, self._seams.wall())

@@ -70,15 +70,14 @@ def _without(unwanted: int, octets: bytes) -> bytes:
 class CarrierLink(SmppTransport):
     """number: counts connections from 1. taken_at: clock seconds when the octets being handled came.
 
-    system_id: "" before the bind. submits: how many came here. slow_read: octets a second, 0 for all.
+    carrier: its session. system_id: "" before the bind. submits: how many came. slow_read: octets a second, 0 for all.
     """
-
-    session: CarrierSession
 
     def __init__(
         self, number: int, session: CarrierSession, handler: Handler, clock: Callable[[], float], slow: float
     ) -> None:
         super().__init__(session, handler, clock)
+        self.carrier = session
         self.number = number
         self.taken_at = 0.0
         self.system_id = ""
@@ -123,7 +122,7 @@ class CarrierLink(SmppTransport):
     def fall_silent(self) -> None:
         """Say what was to be said, then nothing more; the socket stays open."""
         self.flush()
-        self.session.mute = True
+        self.carrier.mute = True
 
     def reset(self) -> None:
         """End with a TCP reset, as a machine does that lost its memory."""

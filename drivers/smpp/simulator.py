@@ -165,7 +165,7 @@ class SimulatedCarrier:
 
     def _apply(self, link: CarrierLink) -> None:
         link.session.window.size = self.behaviour.window
-        link.session.deaf_to_enquire_link = self.behaviour.ignore_enquire_link
+        link.carrier.deaf_to_enquire_link = self.behaviour.ignore_enquire_link
         link.slow_read = self.behaviour.slow_read
 
     def connected(self, transport: SmppTransport) -> None:  # noqa: ARG002 - Handler
@@ -305,7 +305,7 @@ class SimulatedCarrier:
             return
         now = self._clock()
         for link in list(self.links.values()):
-            session = link.session
+            session = link.carrier
             room = 0 if session.mute or not link.writable else session.room
             if not room or not (batch := self._deliveries.take(link.system_id, room)):
                 continue

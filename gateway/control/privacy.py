@@ -122,6 +122,7 @@ async def _erase(gateway: Gateway, found: Traces, who: str) -> View:
         await store.write_many(batch)
     suppressed = await gateway.suppressions.remove([found.number])
     gateway.writers.forget(found.number)
+    gateway.outbox.erase(found.number)
     for account in {account for account, _ in found.notes}:
         count = sum(of == account for of, _ in found.notes)
         gateway.outbox.dropped(store.name(account), count)

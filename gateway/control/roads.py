@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.control.parts import Gateway, View
 from gateway.control.rates import Rates
 from gateway.control.words import kind_word, moment
@@ -100,7 +102,7 @@ def _link(road: Road, contracted: float, rates: Rates, now: float, wall: int) ->
         "since_s": round(now - health.since, 1),
         "reason": word,
         "detail": reason,
-        "remedy": "" if state in ("up", "full") else REMEDIES.get(word, "").replace("NAME", road.name),
+        "remedy": "" if state in ("up", "full") else _remedy(word, road),
         "kinds": [kind_word(kind) for kind in sorted(health.kinds)],
         "note": health.note,
         "window": {"unanswered": len(road.unanswered), "size": window, "free": road.bearer.credit()},
@@ -119,6 +121,15 @@ def _link(road: Road, contracted: float, rates: Rates, now: float, wall: int) ->
     }
 
 
+def _remedy(word: str, road: Road) -> str:
+    """What helps: ours, or the driver's own, which stands in its detail behind what is wrong."""
+    known = REMEDIES.get(word)
+    if known is not None:
+        return known.replace("NAME", road.name)
+    said = re.split(r"(?<!ERROR): ", _said(road), maxsplit=1)
+    return said[-1]
+
+
 def _bind(fields: dict[str, str | int | float | bool]) -> View:
     """A driver's own status as it is; its `since`, Unix seconds, as everywhere else."""
     since = fields.get("since")
@@ -129,8 +140,12 @@ def _bind(fields: dict[str, str | int | float | bool]) -> View:
 
 def _detail(road: Road) -> str:
     """Why its binds say that they are down."""
+    said = _said(road)
+    return f"{road.health.reason}: {said}" if said else ""
+
+
+def _said(road: Road) -> str:
     for fields in road.status.values():
-        detail = fields.get("detail")
-        if detail and fields.get("state") == "down":
-            return f"{road.health.reason}: {detail}"
+        if fields.get("detail") and fields.get("state") == "down":
+            return str(fields["detail"])
     return ""

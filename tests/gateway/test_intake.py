@@ -48,6 +48,29 @@ def test_an_answer_waits_for_the_disk(tmp_path):
     asyncio.run(story())
 
 
+def test_a_reference_is_not_confirmed_between_its_end_and_its_undoing(tmp_path):
+    """The future of a batch is done a turn of the loop before anybody hears of it: who asks in between waits, too."""
+
+    async def story():
+        async with core(tmp_path) as gw:
+            first = gw.intake.submit(gw.shop, [gw.sms(reference="r1")])
+            (unit,) = gw.store._writer._pending
+            gw.store._writer._pending = []
+            unit.undo()
+            unit.future.set_exception(StoreUnavailable("row refused"))
+            again = gw.intake.submit(gw.shop, [gw.sms(reference="r1")])
+            if again.durable is not None:
+                await asyncio.wait([again.durable])
+            assert [first.answers[0].status, again.answers[0].status] == [answers.SYSTEM_ERROR] * 2
+            third = gw.intake.submit(gw.shop, [gw.sms(reference="r1")])
+            await third.durable
+            fourth = gw.intake.submit(gw.shop, [gw.sms(reference="r1")])
+            assert fourth.answers[0].status == answers.OK
+            assert fourth.durable is None or await fourth.durable is None
+
+    asyncio.run(story())
+
+
 def test_a_store_that_fails_accepts_nothing_and_frees_everything(tmp_path):
     async def story():
         async with core(tmp_path) as gw:

@@ -152,6 +152,29 @@ def test_a_bearer_that_takes_nothing_is_sick_and_the_next_tier_is_used(tmp_path)
     asyncio.run(story())
 
 
+def test_when_both_tiers_have_been_sick_the_one_that_is_well_first_takes_all(tmp_path):
+    async def story():
+        async with core(tmp_path, ("a", "b"), tiers=[["a"], ["b"]], road={"tries": 100}) as gw:
+            looking(gw, tmp_path)
+            await gw.submit(*(gw.sms(to=f"+3361234567{n}") for n in range(5)))
+            for _ in range(12):
+                for bearer in (gw.a, gw.b):
+                    bearer.refuse(Remedy.RETRY, text="system error")
+                await passes(gw, 11)
+            assert [gw.dispatcher.roads[name].health.sick for name in "ab"] == ["system error"] * 2
+            for _ in range(10):  # the lower tier takes messages again, the better one does not
+                gw.a.refuse(Remedy.RETRY, text="system error")
+                gw.b.accept()
+                await passes(gw, 31)
+            assert not gw.dispatcher.roads["b"].health.sick
+            seen = len(gw.b.seen)
+            await gw.submit(*(gw.sms(to=f"+3361234400{n}") for n in range(20)))
+            await passes(gw, 1)
+            assert len(gw.b.seen) >= seen + 19, "all but one that tries the better tier"
+
+    asyncio.run(story())
+
+
 def test_one_message_that_nobody_wants_makes_no_bearer_sick(tmp_path):
     async def story():
         async with core(tmp_path, road={"tries": 100}) as gw:

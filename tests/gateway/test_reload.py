@@ -280,30 +280,22 @@ def test_a_link_that_an_operator_disabled_stays_so(tmp_path):
 
 # ── a reload beside other things ─────────────────────────────────────────────────────────────────────────────
 def test_two_reloads_at_once_are_one_after_the_other(tmp_path):
-    """Two that closed and opened the same bearer would leave one of its two links to nobody."""
+    """Two that close and open the same bearer would leave one of its links to nobody."""
 
     async def story():
         async with running(tmp_path) as gw:
-            closed = []
-            close = gw.app.links.stop
-
-            async def slowly(name, seconds):
-                closed.append(name)
-                await asyncio.sleep(0.05)
-                await close(name, seconds)
-
-            gw.app.links.stop = slowly
-            gw.text = gw.text.replace('latency = "1ms"', 'latency = "2ms"')
-            gw.write()
-            both = await asyncio.gather(gw.app.reload(), gw.app.reload())
-            gw.app.links.stop = close
-            assert [[change["key"] for change in changes] for changes in both] == [
-                ["bearers.sim.link.latency"], [],
-            ]  # fmt: skip
-            assert closed == ["sim"]
+            closing = slowly(gw, 0.1)
+            gw.edit('latency = "1ms"', 'latency = "2ms"')
+            first = asyncio.ensure_future(gw.app.reload())
+            await until(lambda: closing == ["sim"])
+            gw.edit('latency = "2ms"', 'latency = "3ms"')
+            both = await asyncio.gather(first, gw.app.reload())
+            assert [change["key"] for changes in both for change in changes] == [
+                "bearers.sim.link.latency"
+            ] * 2
             await gw.up("sim", "spare")
-            tasks = [task for task in asyncio.all_tasks() if task.get_name() == "bearer sim"]
-            assert len(tasks) == 1
+            assert links() == ["bearer sim", "bearer spare"]
+            assert gw.app.config.bearers["sim"].link.latency == 0.003
 
     asyncio.run(story())
 
@@ -311,24 +303,34 @@ def test_two_reloads_at_once_are_one_after_the_other(tmp_path):
 def test_a_reload_while_it_stops_opens_nothing(tmp_path):
     async def story():
         async with running(tmp_path) as gw:
-            gw.text = gw.text.replace('latency = "1ms"', 'latency = "2ms"')
-            gw.write()
-            close = gw.app.links.stop
-
-            async def slowly(name, seconds):
-                await asyncio.sleep(0.05)
-                await close(name, seconds)
-
-            gw.app.links.stop = slowly
+            closing = slowly(gw, 0.5)
+            gw.edit('latency = "1ms"', 'latency = "2ms"')
             under_way = asyncio.ensure_future(gw.app.reload())
-            await asyncio.sleep(0)
+            await until(lambda: closing == ["sim"])
             await gw.app.stop(0.1)
             assert await under_way
             with pytest.raises(ValueError, match="the gateway is stopping"):
                 await gw.app.reload()
-            assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("bearer ")]
+            assert links() == []
 
     asyncio.run(story())
+
+
+def slowly(gw, seconds):
+    """The bearer "sim" takes so long to give its last answers; an entry for each who has asked for them."""
+    begun, bearer = [], gw.road("sim").bearer
+
+    async def drain(_):
+        begun.append("sim")
+        await asyncio.sleep(seconds)
+
+    bearer.drain = drain
+    return begun
+
+
+def links():
+    names = (task.get_name() for task in asyncio.all_tasks())
+    return sorted(name for name in names if name.startswith("bearer "))
 
 
 def test_what_is_bound_anew_goes_on_in_its_outage(tmp_path):

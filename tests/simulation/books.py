@@ -51,7 +51,7 @@ class Ask:
 class Attempt:
     """One segment handed to a carrier's transport. heard: when its answer was in the gateway's hands, -1 for never."""
 
-    __slots__ = ("bearer", "handed", "heard", "part", "receipts", "status", "total", "wall")
+    __slots__ = ("bearer", "got", "handed", "heard", "part", "receipts", "status", "total", "wall")
 
     def __init__(self, bearer: str, part: int, total: int, handed: float, wall: int) -> None:
         self.bearer = bearer
@@ -61,6 +61,7 @@ class Attempt:
         self.wall = wall
         self.status: int | None = None
         self.heard = -1.0
+        self.got = False  # by the carrier
         self.receipts: list[tuple[str, float]] = []
 
     def __repr__(self) -> str:

@@ -135,7 +135,7 @@ class Carrier:
         taken = status == 0
         self.books.tell(self.name, f"got {label} part {sm.part}/{sm.total} -> {status:#x} id {number}")
         if attempt is not None:
-            attempt.status = status
+            attempt.got, attempt.status = True, status
         if self.mood("silent"):
             taken = taken and self.random.random() < 0.5
             if attempt is not None:
@@ -287,7 +287,5 @@ class _Delivery:
 def _last(ask: Ask | None, bearer: str, part: int) -> Attempt | None:
     """The hand-over that these octets are of: the last of that part by this bearer which nobody has received."""
     assert ask is not None
-    fitting = [
-        a for a in ask.attempts if a.bearer == bearer and a.part == part and a.status is None and a.heard < 0
-    ]
+    fitting = [a for a in ask.attempts if a.bearer == bearer and a.part == part and not a.got]
     return fitting[0] if fitting else None

@@ -198,7 +198,7 @@ class Judge:
             )
 
     def _again(self, before: Attempt, after: Attempt, rule: str, long: bool) -> str:
-        if self._sure(before):
+        if self._sure(before) and before.heard < after.handed:
             if before.status == 0:
                 return "" if long and rule == "resend" else "the carrier had accepted it"
             return "the carrier had refused it for good" if before.status in HOPELESS and not long else ""
@@ -272,5 +272,6 @@ class Judge:
                 <= reply.taken
                 < good[-1] - REMEMBERED  # a carrier that never hears us sends it again and again
                 and not self._disturbed(good[0] - 120, good[-1])
+                and not self._dropped(reply.owner, good[0], good[-1])
             ):
                 self.books.violation("reply", f"{reply.token} was given at {good}")

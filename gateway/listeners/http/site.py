@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from gateway.accounts import Account
 from gateway.control.parts import Gateway, Refusal
@@ -25,8 +25,9 @@ log = structlog.get_logger("listener.http")
 
 Exposition = Callable[[str], Awaitable[tuple[bytes, str]]]
 """Accept header -> (metrics, their content type)."""
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
-"""What tells that somebody stands behind the peer: then "on this machine" says nothing about him."""
+_FORWARDED = frozenset({"forwarded", "x-real-ip", "via", "true-client-ip", "cf-connecting-ip"})
+"""What tells, as does every X-Forwarded-…, that somebody stands behind the peer: then "on this machine" says nothing
+about him."""
 _HEADERS = {
     "Server": "chappe",
     "X-Content-Type-Options": "nosniff",
@@ -71,7 +72,12 @@ class Site:
     @staticmethod
     def is_local(raw: web.Request) -> bool:
         """Whether it comes from this machine and was meant for it: no proxy, and no stranger's name for us."""
-        if any(name in raw.headers for name in _FORWARDED):
+        names = {name.lower() for name in raw.headers}
+        if names & _FORWARDED or any(name.startswith("x-forwarded-") for name in names):
+            return False
+        if (
+            raw.version < HttpVersion11
+        ):  # nginx, as it comes: HTTP/1.0, our own address as Host, no word of its client
             return False
         host = raw.headers.get("Host", "")
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host

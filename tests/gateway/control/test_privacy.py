@@ -244,3 +244,40 @@ def test_slices_adapt_and_miss_nothing(gateway, monkeypatch):
     wanted = [i for i, number in zip(ids, numbers, strict=True) if number == NUMBER]
     told = gateway.ask("privacy.export", number=NUMBER)
     assert [message["id"] for message in told["messages"]] == wanted
+
+
+class Hesitant:
+    """A receiver that takes nothing yet: what it is owed stands in memory."""
+
+    def __init__(self):
+        self.free, self.given = 0, []
+
+    def room(self):
+        return self.free
+
+    def deliver(self, notes):
+        self.given += notes
+
+
+def test_what_stands_in_memory_for_an_application_is_erased_too(gateway):
+    outbox, sink = gateway.app.outbox, Hesitant()
+    gateway.call(outbox.attach, "shop", sink)
+    message_id = gateway.submit(NUMBER, "Votre colis Zanzibar", registered=1)
+    delivered(gateway, message_id)
+    reply(gateway, "Bonjour Zanzibar")
+    reply(gateway, "Bonjour", source=OTHER)
+    gateway.until(lambda: outbox.counts()["shop"][0] == 3)
+    gateway.ask("privacy.erase", number=NUMBER, also_waiting=True)
+    sink.free = 9
+    gateway.call(outbox.pump, "shop")
+    told = Deliveries(gateway.app.accounts.get("shop"), True, 0x34)
+    bodies = [told.bodies(note) for note in sink.given]
+    assert [len(each) for each in bodies] == [1, 0, 1], (
+        "its receipt, nothing for its reply, the other's reply"
+    )
+    whole = b"".join(body for each in bodies for body in each)
+    assert str(message_id).encode() in whole
+    assert OTHER.removeprefix("+").encode() in whole
+    assert DIGITS.encode() not in whole
+    assert b"Zanzibar" not in whole
+    assert b"Votre colis" not in whole

@@ -44,6 +44,9 @@ def test_metrics_are_for_this_machine_and_for_viewers(site):
         {"Forwarded": "for=9.9.9.9"},
         {"Via": "1.1 proxy"},
         {"X-Real-IP": "9.9.9.9"},
+        {"X-Forwarded-Proto": "https"},
+        {"x-forwarded-host": "sms.example"},
+        {"True-Client-IP": "9.9.9.9"},
         {"Host": "evil.example"},
         {"Host": "evil.example:8080"},
         {"Host": ""},
@@ -52,6 +55,15 @@ def test_metrics_are_for_this_machine_and_for_viewers(site):
 def test_who_comes_through_a_proxy_or_by_another_name_is_not_on_this_machine(site, headers):
     assert site.http("GET", "/metrics", headers=headers).sort == "unauthorized"
     assert site.http("GET", "/metrics", VIEWER, headers=headers).status == 200
+
+
+def test_nginx_as_it_comes_says_nothing_of_its_client(site):
+    """proxy_pass alone: HTTP/1.0, the upstream's own address as Host, and no header of a proxy."""
+    with site.stream() as stream:
+        stream.sendall(
+            f"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1:{site.http_port}\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert b" 401 " in stream.recv(65536).split(b"\r\n")[0]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "[::1]"])
