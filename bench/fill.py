@@ -68,8 +68,15 @@ def fill(path: Path, batches: list[Batch]) -> None:
             db.execute(_WAITING, {**values, **span})
             db.execute(_LISTED, {"from": first + begin * STEP, "until": first + (begin + CHUNK) * STEP})
         first += batch.count * STEP
+    marked(db)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
+
+
+def marked(db: sqlite3.Connection) -> None:
+    """What a gateway that runs writes every few seconds: nothing of this is in flight, no reference waits to be filed."""
+    for key, above in (("indexed_to", 0), ("inflight_low", 1)):
+        db.execute("INSERT OR REPLACE INTO meta SELECT ?, max(id) + ? FROM message", (key, above))
 
 
 def named(db: sqlite3.Connection, name: str) -> int:
@@ -116,5 +123,6 @@ def history(
     }  # fmt: skip
     for begin in range(0, count, CHUNK):
         db.execute(_FINISHED, {**values, "from": begin, "until": min(count, begin + CHUNK)})
+    marked(db)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()

@@ -27,7 +27,7 @@ from drivers.modem.receiver import Receiver
 from drivers.modem.script import SIM_BUSY, Pause, Script, Trouble, ask
 from drivers.modem.sender import Sender
 from drivers.modem.settings import Settings, Terms
-from drivers.modem.shown import Fields, about_modem, about_quota
+from drivers.modem.shown import Fields, about_modem, about_quota, moment
 from drivers.modem.start import Plan, read_service_centre, start
 
 __all__ = ["Service"]
@@ -158,7 +158,11 @@ class Service:
             return f"sim.{sender.suspended}", advice
         quota = self.books.quota
         if not quota.free(wall) and quota.free_at(wall) - wall > _LONG:
-            return "sim.quota_spent", f"the SIM has sent what it may for now: see quota in {self._table}"
+            again = moment(self.books.quota.free_at(wall))
+            return (
+                "sim.quota_spent",
+                f"the SIM has sent what it may until {again}: see quota in {self._table}",
+            )
         return None
 
     # ── errands ──────────────────────────────────────────────────────────────────────────────────────────

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from drivers.modem.facts import Facts
 from drivers.modem.quotas import UNLIMITED, SimQuota
 from drivers.sms.address import mask
 
-__all__ = ["Fields", "about_modem", "about_quota"]
+__all__ = ["Fields", "about_modem", "about_quota", "moment"]
 
 Fields = dict[str, str | int | float | bool]
+
+
+def moment(wall: float) -> str:
+    """Unix seconds, to the minute that has begun after them: '2026-11-22 08:55 UTC'."""
+    return f"{datetime.fromtimestamp(-(-wall // 60) * 60, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def about_modem(facts: Facts) -> Fields:
@@ -42,5 +49,5 @@ def about_quota(quota: SimQuota, wall: float) -> Fields:
         return {}
     fields: Fields = {"quota_left": free}
     if not free:
-        fields["quota_frees_at"] = round(quota.free_at(wall))
+        fields["quota_frees_at"] = moment(quota.free_at(wall))
     return fields

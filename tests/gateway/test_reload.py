@@ -280,7 +280,7 @@ def test_a_link_that_an_operator_disabled_stays_so(tmp_path):
 
 # ── a reload beside other things ─────────────────────────────────────────────────────────────────────────────
 def test_two_reloads_at_once_are_one_after_the_other(tmp_path):
-    """Two that close and open the same bearer would leave one of its links to nobody."""
+    """Two that close the same bearer would take away the one that came after it, with what that one has sent."""
 
     async def story():
         async with running(tmp_path) as gw:
@@ -293,6 +293,7 @@ def test_two_reloads_at_once_are_one_after_the_other(tmp_path):
             assert [change["key"] for changes in both for change in changes] == [
                 "bearers.sim.link.latency"
             ] * 2
+            assert closing == ["sim"], "the second has closed what the first had opened"
             await gw.up("sim", "spare")
             assert links() == ["bearer sim", "bearer spare"]
             assert gw.app.config.bearers["sim"].link.latency == 0.003

@@ -34,6 +34,21 @@ def test_an_otp_passes_what_stands_ready():
     assert road.staged_count == 0
 
 
+@pytest.mark.parametrize(
+    ("fields", "number"),
+    [
+        ({"modem": {"number": "+33700000001"}}, "+33700000001"),
+        ({"modem": {"number": "+337…001"}}, "sim1"),
+        ({"modem": {"number": ""}}, "sim1"),
+        ({}, "sim1"),
+    ],
+)
+def test_what_handsets_answer_to_is_a_whole_number_or_the_bearers_name(fields, number):
+    road = Road("sim1", ScriptedBearer("sim1"), Kind, 100, {}, Backoff(1, 2), 3, 0.0)
+    road.status.update(fields)
+    assert road.own_number == number
+
+
 @pytest.mark.parametrize("shut", ["disabled", "draining", "down", "paused"])
 def test_a_road_that_is_shut_has_no_room(shut):
     bearer = ScriptedBearer("a")

@@ -4,6 +4,7 @@ return the carrier takes over. Real sockets, a real pty; the modem's times are a
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -14,9 +15,12 @@ from system.esme import settled
 from system.world import story
 
 from drivers.modem.sim_behaviour import ModemBehaviour
+from drivers.modem.sim_faults import Fault
 from drivers.modem.sim_modem import SimulatedModem
 from drivers.modem.simulator import PtyModem
 from gateway.control.explain import explain
+from gateway.control.rates import Rates
+from gateway.control.roads import links
 from gateway.events import AlarmMoved, FallbackMoved, Moved
 from gateway.lifecycle import Cause
 
@@ -151,3 +155,53 @@ async def test_explain_says_why_the_sim_would_be_used_or_not(world):
         sim = next(bearer for bearer in view["bearers"] if bearer["bearer"] == "sim1")
         assert not sim["chosen"]
         assert "sim_contract" in sim["reason"]
+
+
+@story
+async def test_a_reply_to_the_sim_is_the_accounts_that_names_its_number(world):
+    """Whole, as `mo` has it; not the masked one that status shows, nor the one of the SIM where ours is written."""
+    accounts = {"shop": {**ACCOUNT["shop"], "mo": ["+33711111111"]}}
+    w = world({"orange": {}}, accounts=accounts, routes=ROUTES)
+    w._changes["bearers"] = with_sim(w.folder)
+    w._changes["bearers"]["sim1"]["link"]["number"] = "+33711111111"
+    async with modem(w.folder) as line, w:
+        await w.links_up("orange", "sim1")
+        shop = await w.application()
+        line.mo("+33612345678", "Bonjour")
+        await settled(lambda: bool(shop.replies), what=lambda: "no reply came")
+        rows = w.app.store.read("SELECT count(*) FROM mo WHERE destination = '+33711111111'")
+        assert rows == [(1,)]
+
+
+@story
+async def test_what_the_quota_leaves_goes_to_the_otp_before_the_alerts(world):
+    """Five alerts and a code wait for the SIM, which may send three: the code is the first of them."""
+    w = world({"orange": {}}, accounts=ACCOUNT, routes=ROUTES)
+    w._changes["bearers"] = with_sim(w.folder)
+    w._changes["bearers"]["sim1"]["quota"] = {**UNLIMITED, "per_hour": 3}
+    async with modem(w.folder) as line, w:
+        await w.links_up("orange", "sim1")
+        await w.stop_carrier("orange")
+        line.fault(Fault("unplug", seconds=1.0))
+        await w.links_down("sim1")
+        shop = await w.application()
+        alerts = [shop.submit(f"+3361234567{n}", service_type=b"ALERT") for n in range(5)]
+        code = shop.submit("+33612345679", service_type=b"OTP")
+        await shop.answered(*alerts, code)
+        sent = line.modem.state.network.submitted
+        await settled(lambda: len(sent) == 3, 20.0, lambda: f"{len(sent)} sent")
+        assert [taken.destination for taken in sent] == ["+33612345679", "+33612345670", "+33612345671"]
+
+        def sim():
+            return next(link for link in links(w.app, Rates()) if link["name"] == "sim1")
+
+        await settled(lambda: sim()["reason"] == "sim.quota_spent", what=sim)
+        assert re.search(
+            r"until 20\d\d-\d\d-\d\d \d\d:\d\d UTC: see quota in \[bearers.sim1\]", sim()["detail"]
+        )
+        (bind,) = sim()["binds"]
+        assert bind["quota_left"] == 0
+        assert bind["quota_frees_at"] in sim()["detail"]
+        view = explain(w.app, {"account": "shop", "to": "+33612345678", "kind": "otp", "text": "1234"})
+        why = next(bearer for bearer in view["bearers"] if bearer["bearer"] == "sim1")["reason"]
+        assert bind["quota_frees_at"] in why

@@ -36,6 +36,8 @@ TEXTS = [
 SATURDAY = (
     EPOCH_MS + 1042 * 86_400_000 - 4 * 3_600_000
 )  # 7 Nov 2026, 20:00 UTC: closed in France, open elsewhere
+DAY = 86_400_000
+BEFORE_MIDNIGHT = 3 * 3_600_000 - 1  # in Paris: ids that borrow a millisecond are of the next day
 
 
 class Picky:
@@ -53,7 +55,7 @@ def everything(shop):
     for scope, number in (("global", 0), ("short_code:36180", 1), ("account:shop", 8)):
         optouts.add(scope, optouts.digest(NUMBERS[number]))
     optouts.remove("account:shop", optouts.digest(NUMBERS[8]))
-    optouts.review(optouts.digest(NUMBERS[2]), SATURDAY + 86_400_000)
+    optouts.review(optouts.digest(NUMBERS[2]), SATURDAY + DAY)
     suppressed = SuppressedNumbers(optouts.digest)
     suppressed.add(optouts.digest(NUMBERS[3]), 0)
     kept = KeptConsents(optouts.digest)
@@ -64,7 +66,7 @@ def everything(shop):
     kept.put("brand:Chappe", kept.key("", "annulled"), given=False)
     rules = [
         SenderRule(), ContentRule("require", LAW.vocabulary.mention), StopRule(optouts), SuppressRule(suppressed),
-        ConsentRule(kept), HoursRule(LAW.places, "fr-seeds"), FrequencyRule(RollingCounts(86_400_000), 2), Picky(),
+        ConsentRule(kept), HoursRule(LAW.places, "fr-seeds"), FrequencyRule(RollingCounts(DAY), 2), Picky(),
         QuotaRule({}, PARIS, {"shop": shop}.get),
     ]  # fmt: skip
     return Rulebook(rules, {"shop": shop}.get)
@@ -78,13 +80,15 @@ MESSAGE = st.fixed_dictionaries({
     "data_coding": st.sampled_from([0, 0, 0, 8]),
     "consent": st.sampled_from(["", "form", "form", "contract", "annulled"]),
     "udh": st.sampled_from([b"", b"", b"", concat_header(7, 2, 1), concat_header(7, 2, 2)]),
-    "due": st.sampled_from([0, 0, SATURDAY + 60_000, SATURDAY + 3 * 86_400_000]),
-    "expires": st.sampled_from([0, SATURDAY + 3_600_000, SATURDAY + 5 * 86_400_000]),
+    "due": st.sampled_from([0, 0, SATURDAY + 60_000, SATURDAY + DAY]),
+    "expires": st.sampled_from([0, SATURDAY + 3_600_000, SATURDAY + 5 * DAY]),
     "parts": st.integers(1, 3),
     "tag": st.sampled_from(["", "hold"]),
 })  # fmt: skip
 STEP = st.tuples(
-    st.lists(MESSAGE, max_size=12), st.sampled_from([0, 1, 3_600_000, 14 * 3_600_000]), st.booleans()
+    st.lists(MESSAGE, max_size=12),
+    st.sampled_from([0, 1, 3_600_000, BEFORE_MIDNIGHT, 14 * 3_600_000]),
+    st.booleans(),
 )
 
 
