@@ -97,9 +97,7 @@ class Lookout:
             del self._fallen[name]
         for name, route in routes.items():
             lowest = self._lowest(route)
-            if (
-                lowest is None
-            ):  # nobody carries anything: it has not come back, and a better tier is not in use
+            if lowest is None:  # nobody carries anything: that is no way back to the better tier
                 continue
             tier, why = lowest
             now = tier, route.tiers[tier] if tier else ()

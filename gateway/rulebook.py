@@ -38,6 +38,15 @@ __all__ = ["Counters", "law_of", "rules_of"]
 log = structlog.get_logger("rules")
 
 _SLICE = 20_000
+_QUARTER_MS = 900_000
+"""A quarter of an hour: days begin with one in every time zone."""
+_USED = (
+    f"SELECT account, ((id >> 22) + ?) / {_QUARTER_MS}, state, coalesce(error, ''), coalesce(sent_at, 0) > 0,"
+    " sum(parts) FROM message WHERE id>=? GROUP BY 1, 2, 3, 4, 5 ORDER BY 2"
+)
+"""A month of messages is added up by the database: a row for each of them would take a second a million."""
+_MAY_HAVE_STAYED = frozenset({int(State.DELETED), int(State.EXPIRED), int(State.REJECTED)})
+"""The states of which never_left can be true: the others need not be looked at, a million times at a start."""
 _BY_LAW = frozenset({"content", "stop", "hours"})
 
 
@@ -124,19 +133,19 @@ class Counters:
         numbers = {reader.number(name): name for name in fresh}
         for name in fresh:
             self.usage[name] = Usage(zone)
-        for message_id, account, parts, state, error, sent_at in _rows(
-            reader, "account, parts, state, error, sent_at", _first_id(since), ""
-        ):
-            if account in numbers and not never_left(State(state), error or "", sent_at or 0):
-                self.usage[numbers[account]].add(parts, _moment(message_id))
+        for account, quarter, state, error, sent, parts in reader.read(_USED, (EPOCH_MS, _first_id(since))):
+            if account in numbers and not never_left(State(state), error, sent):
+                self.usage[numbers[account]].add(parts, quarter * _QUARTER_MS)
 
 
 def _marketing_since(reader: Reader, since_ms: int) -> Iterator[tuple[str, int]]:
     columns = "destination, udh, state, error, sent_at"
     for row in _rows(reader, columns, _first_id(since_ms), f"AND kind={int(Kind.MARKETING)}"):
         message_id, destination, udh, state, error, sent_at = row
-        if counts_alone(udh or b"") and not never_left(State(state), error or "", sent_at or 0):
-            yield destination, _moment(message_id)
+        if udh and not counts_alone(udh):
+            continue
+        if state not in _MAY_HAVE_STAYED or not never_left(State(state), error or "", sent_at or 0):
+            yield destination, (message_id >> 22) + EPOCH_MS
 
 
 def _rows(reader: Reader, columns: str, first_id: int, condition: str) -> Iterator[tuple[Any, ...]]:
@@ -152,7 +161,3 @@ def _rows(reader: Reader, columns: str, first_id: int, condition: str) -> Iterat
 
 def _first_id(unix_ms: int) -> int:
     return max(0, unix_ms - EPOCH_MS) << 22
-
-
-def _moment(message_id: int) -> int:
-    return (message_id >> 22) + EPOCH_MS

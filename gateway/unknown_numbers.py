@@ -16,31 +16,37 @@ __all__ = ["is_unknown_number", "says_unknown"]
 _INVALID_DESTINATION: Final = "11"  # ESME_RINVDSTADR, as a carrier's refusal is stored
 _OTHERWISE: Final = frozenset({State.DELIVERED, State.UNKNOWN})
 
-_CAUSES: Final = frozenset({"1", "28", "30"})
-"""+CMS ERROR: unassigned number, unidentified subscriber, unknown subscriber."""
+_CAUSES: Final = frozenset({"1", "30"})
+"""+CMS ERROR: unassigned number, unknown subscriber. Not 28, unidentified subscriber: that is the SIM's own."""
 _STATUSES: Final = frozenset({0x41, 0x43})
 """TP-ST: incompatible destination, not obtainable."""
 
 
-def says_unknown(bearer: object, error: str) -> bool:
-    """Whether this bearer's code, as Message.error holds it, says that nobody has the number."""
-    dialect = getattr(bearer, "dialect", None)
-    if dialect is not None:
-        return bool(dialect.means_unknown_subscriber(error, b""))
-    if not getattr(bearer, "from_own_number", False):
+def says_unknown(bearer: object, state: State, error: str, sent: bool) -> bool:
+    """Whether an ending on this bearer (None: it is gone) says that nobody has the number. error: Message.error.
+
+    sent: whether the bearer had taken it, so that the code is a receipt's. A modem's two kinds of numbers overlap,
+    and what it says of itself (+CME ERROR 11: the SIM asks for its PIN) is tried again and ends otherwise.
+    """
+    if not error:
         return False
-    return error in _CAUSES or (error[:2].lower() == "0x" and _number(error) in _STATUSES)
+    if getattr(bearer, "from_own_number", False):
+        return _status(error) in _STATUSES if sent else state is State.REJECTED and error in _CAUSES
+    if not sent and error == _INVALID_DESTINATION:
+        return True
+    dialect = getattr(bearer, "dialect", None)
+    return dialect is not None and bool(dialect.means_unknown_subscriber(error, b""))
 
 
-def _number(text: str) -> int:
+def _status(error: str) -> int:
     try:
-        return int(text, 16)
+        return int(error, 16)
     except ValueError:
         return -1
 
 
 def is_unknown_number(bearer: object, state: State, error: str, sent_at: int) -> bool:
-    """Whether a message that ended so on this bearer (None: it is gone) tells that its number is unknown."""
+    """Whether a message that ended so, and not by our own will, tells that its number is unknown."""
     if not error or state not in FINAL or state in _OTHERWISE or never_left(state, error, sent_at):
         return False
-    return (not sent_at and error == _INVALID_DESTINATION) or says_unknown(bearer, error)
+    return says_unknown(bearer, state, error, bool(sent_at))

@@ -40,7 +40,6 @@ COVERED_BY = {
     "drivers/modem/service.py": MODEM,
     "drivers/modem/shown.py": MODEM,
     "drivers/modem/storage.py": START,
-    "drivers/terms.py": "tests/gateway/config/test_load.py",
     "drivers/modem/sim_behaviour.py": "tests/drivers/modem/test_sim_modem.py",
     "drivers/modem/sim_card.py": "tests/drivers/modem/test_sim_modem.py",
     "drivers/modem/sim_dialogue.py": "tests/drivers/modem/test_sim_modem.py",

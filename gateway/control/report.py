@@ -20,6 +20,7 @@ from gateway.control.words import Asked, admitted_at, first_id, moment
 from gateway.lifecycle import FINAL, State
 from gateway.model import EPOCH_MS
 from gateway.rules.quota import day_of
+from gateway.unknown_numbers import says_unknown
 
 __all__ = ["GROUPINGS", "LINES", "line_of", "percentile", "report", "shares"]
 
@@ -49,7 +50,6 @@ DAY_MS = 86_400_000
 FIRST_SLICE_MS = 600_000
 LEAST_SLICE_MS = 1_000
 PACE = 0.2
-_INVALID_DESTINATION = "11"  # ESME_RINVDSTADR, as a carrier's refusal is stored
 _TOOK = f"done_at - ((id >> 22) + {EPOCH_MS})"
 _SLICE = f"""
     SELECT state, coalesce(error, ''), coalesce(sent_at, 0) > 0, coalesce(bearer, 0), parts,
@@ -66,8 +66,8 @@ _STOPS = """
     WHERE a.act='stop' AND m.id>=? AND m.id<? {where} GROUP BY 1, 3"""
 """People who answered one of these messages with a STOP, each once a group."""
 
-Unknown = Callable[[int, str], bool]
-"""Whether a bearer's error code says that nobody has this number: (number of the bearer's name, code)."""
+Unknown = Callable[[int, State, str, bool], bool]
+"""unknown_numbers.says_unknown, with the number of the bearer's name."""
 
 
 def line_of(state: State, error: str, sent: bool, bearer: int, unknown: Unknown) -> str:
@@ -82,7 +82,7 @@ def line_of(state: State, error: str, sent: bool, bearer: int, unknown: Unknown)
         return "non_route"
     if never_left(state, error, int(sent)):
         return "recredite"
-    if unknown(bearer, error) or (not sent and error == _INVALID_DESTINATION):
+    if unknown(bearer, state, error, sent):
         return "numero_inconnu"
     if state is State.REJECTED or (state is State.UNDELIVERABLE and not sent):
         return "echec_transmission"
@@ -245,14 +245,10 @@ def _optouts(stops: int, received: int) -> View:
 
 
 def _unknown_of(gateway: Gateway) -> Unknown:
-    """By the dialects of the bearers that are configured now; a bearer that is gone tells nothing any more."""
-    dialects = {}
-    for name, road in gateway.dispatcher.roads.items():
-        dialect = getattr(road.bearer, "dialect", None)
-        if dialect is not None:
-            dialects[gateway.store.number(name)] = dialect
+    """By the bearers that are configured now; the codes of one that is gone tell nothing any more."""
+    bearers = {gateway.store.number(name): road.bearer for name, road in gateway.dispatcher.roads.items()}
 
-    def unknown(bearer: int, error: str) -> bool:
-        return bool(error) and bearer in dialects and dialects[bearer].means_unknown_subscriber(error, b"")
+    def unknown(bearer: int, state: State, error: str, sent: bool) -> bool:
+        return says_unknown(bearers.get(bearer), state, error, sent)
 
     return unknown

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gateway import answers
@@ -27,6 +28,8 @@ _MARKETING = int(Kind.MARKETING)
 _TOGETHER_MS = 300_000
 """Ms during which later parts of a text belong to a first part that was counted."""
 _TEXTS_KEPT = 10_000
+_SOME = 10_000
+"""Rows that are counted together at a start."""
 
 
 def counts_alone(udh: bytes) -> bool:
@@ -99,8 +102,12 @@ class RollingCounts:
 
     def load(self, rows: Iterable[tuple[str, int]]) -> None:
         """At start: (number, Unix ms) of those that count, in order of time."""
-        for number, at_ms in rows:
-            self.add(number, at_ms)
+        remaining = iter(rows)
+        while some := list(islice(remaining, _SOME)):
+            keys = [packed(number) for number, _ in some]
+            self._times.extend([at_ms for _, at_ms in some])
+            self._keys.extend(keys)
+            self._counts.count(keys)
 
     def _forget(self, until_ms: int) -> None:
         """Those of this moment and before."""

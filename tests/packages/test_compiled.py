@@ -21,9 +21,7 @@ def bases(node):
 
 
 def imported(path, listed):
-    """Name -> class, of the compiled classes that this file imports. One with a plain base, like asyncio's Protocol,
-    stays a plain class itself.
-    """
+    """Name -> class, of the compiled classes that this file imports."""
     found = {}
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module in listed:

@@ -169,8 +169,12 @@ async def test_a_reply_to_the_sim_is_the_accounts_that_names_its_number(world):
         shop = await w.application()
         line.mo("+33612345678", "Bonjour")
         await settled(lambda: bool(shop.replies), what=lambda: "no reply came")
+        long = "Le local serveur est sous l'eau, je coupe le courant. " * 6
+        line.mo("+33612345678", long)
+        await settled(lambda: len(shop.replies) == 2, what=lambda: "its parts did not come whole")
+        assert shop.replies == ["Bonjour", long]
         rows = w.app.store.read("SELECT count(*) FROM mo WHERE destination = '+33711111111'")
-        assert rows == [(1,)]
+        assert rows == [(2,)]
 
 
 @story

@@ -15,7 +15,7 @@ from drivers.modem.ladder import Rung
 from drivers.modem.sim_behaviour import ModemBehaviour
 from drivers.modem.sim_faults import COMMAND, MOMENT, REPORT, SUBMIT, Fault
 from drivers.modem.sim_modem import SimulatedModem
-from drivers.modem.simulator import PtyModem
+from drivers.modem.simulator import PtyModem, TcpModem
 
 SLOW = ModemBehaviour(submit=2.0, latency=0.01)
 
@@ -200,12 +200,14 @@ def test_many_faults_at_once(seed):
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def test_over_a_pty_with_its_cable_pulled(loop, tmp_path):
+@pytest.mark.parametrize("line", ["pty", "socket"])
+def test_over_a_real_line_with_its_cable_pulled(loop, line, tmp_path):
     async def main():
         behaviour = ModemBehaviour(submit=0.05, boot=0.0, mo_every=1, mo_delay=0.05, report_delay=0.02)
-        shell = PtyModem(SimulatedModem(behaviour, wall=time.time()), tmp_path / "modem")
+        simulated = SimulatedModem(behaviour, wall=time.time())
+        shell = PtyModem(simulated, tmp_path / "modem") if line == "pty" else TcpModem(simulated)
         async with shell:
-            settings = modem.Settings(port=str(tmp_path / "modem"))
+            settings = modem.Settings(port=shell.place)
             terms = modem.Terms(quota=FREE, sim_contract="a plan")
             timings = Timings(drain=0.02, wake=0.3, quiet=0.0)
             bearer = modem.open("modem", settings, MemoryState(), terms, timings=timings)

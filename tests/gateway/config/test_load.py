@@ -215,6 +215,23 @@ def test_every_key_of_the_contract_is_known(written):
     assert config.mqtt.interval == 10.0
 
 
+def test_a_modem_that_no_profile_knows_is_told_with_those_there_are(written):
+    modem = """[bearers.sim1]
+driver = "modem"
+rate = 1
+[bearers.sim1.link]
+port = "/dev/modem"
+[bearers.sim1.power]
+model = "sim9999"
+pwrkey = "GPIO4"
+"""
+    with pytest.raises(ConfigError) as caught:
+        written.load(SMALL + modem)
+    (fault,) = caught.value.faults
+    assert "bearers.sim1.power.model: no profile for a modem 'sim9999': there is ec25, " in str(fault)
+    assert written.load(SMALL + modem.replace("sim9999", "sim7600"))
+
+
 def test_every_commented_key_of_the_contract_is_known_too(written):
     text = (ROOT / "tests" / "vectors" / "contract-gateway.toml").read_text("utf-8")
     text = text.replace('driver = "modem"', 'driver = "modem"\nenabled = false')

@@ -1,5 +1,7 @@
 """The seven lines: where each stored state belongs, the seeds' own case to the digit, and a report over a socket."""
 
+from types import SimpleNamespace
+
 import pytest
 from making import NOW, message, opened, run
 
@@ -9,12 +11,17 @@ from gateway.control.report import GROUPINGS, LINES, OTHERS, line_of, percentile
 from gateway.lifecycle import Cause, State
 from gateway.model import EPOCH_MS, Kind, MessageIds, Mo
 from gateway.stores.optout_table import Act, OptOutTable
+from gateway.unknown_numbers import says_unknown
 
 KEYS = [key for key, _ in LINES]
 
 
-def unknown(bearer, error):
-    return bearer == 1 and STANDARD.means_unknown_subscriber(error, b"")
+CARRIER, MODEM, GONE = 1, 2, 3
+BEARERS = {CARRIER: SimpleNamespace(dialect=STANDARD), MODEM: SimpleNamespace(from_own_number=True)}
+
+
+def unknown(bearer, state, error, sent):
+    return says_unknown(BEARERS.get(bearer), state, error, sent)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +53,19 @@ def test_every_end_has_its_line(state, error, sent, line):
     assert line_of(state, error, sent, 1, unknown) == line
 
 
-def test_an_unknown_dialect_knows_no_unknown_number():
-    assert line_of(State.UNDELIVERABLE, "3/1", True, 2, unknown) == "erreur_reception"
+@pytest.mark.parametrize(
+    ("bearer", "state", "error", "sent", "line"),
+    [
+        (GONE, State.UNDELIVERABLE, "3/1", True, "erreur_reception"),
+        (GONE, State.REJECTED, "11", False, "numero_inconnu"),
+        (MODEM, State.REJECTED, "30", False, "numero_inconnu"),  # +CMS ERROR: unknown subscriber
+        (MODEM, State.UNDELIVERABLE, "11", False, "echec_transmission"),  # +CME ERROR: SIM PIN required
+        (MODEM, State.UNDELIVERABLE, "43", True, "numero_inconnu"),  # TP-ST: not obtainable
+        (MODEM, State.UNDELIVERABLE, "42", True, "erreur_reception"),
+    ],
+)
+def test_each_bearer_has_its_own_codes(bearer, state, error, sent, line):
+    assert line_of(state, error, sent, bearer, unknown) == line
 
 
 def test_shares_as_the_routers_print_them():

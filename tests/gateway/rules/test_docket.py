@@ -33,9 +33,8 @@ TEXTS = [
     b"soldes STOP 36180",
     b"Chappe",
 ]
-SATURDAY = (
-    EPOCH_MS + 1042 * 86_400_000 - 4 * 3_600_000
-)  # 7 Nov 2026, 20:00 UTC: closed in France, open elsewhere
+SATURDAY = EPOCH_MS + 1042 * 86_400_000 - 4 * 3_600_000
+"""7 November 2026, 20:00 UTC: closed in France, open elsewhere."""
 DAY = 86_400_000
 BEFORE_MIDNIGHT = 3 * 3_600_000 - 1  # in Paris: ids that borrow a millisecond are of the next day
 

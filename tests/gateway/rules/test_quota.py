@@ -12,6 +12,7 @@ from making import message
 from gateway import answers
 from gateway.model import EPOCH_MS
 from gateway.rules.quota import QuotaRule, day_of, month_of
+from gateway.rules.rule import Batch
 
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = 3_600_000
@@ -83,3 +84,20 @@ def test_an_account_without_quota_is_not_counted():
     judging.taken([sent(ms("2026-03-29T01:00"))])
     assert judging.judge(sent(ms("2026-03-29T01:00")), shop, 0) is None
     assert judging.usage == {}
+
+
+def test_a_batch_is_cleared_when_all_of_it_fits_into_the_day_of_all_of_it():
+    judging, shop = rule(segments_per_day=5, segments_per_month=7)
+    noon, night = ms("2026-03-20T12:00"), ms("2026-03-21T00:00") - 1
+
+    def asked(parts, at, last):
+        return [*judging.sift(Batch(tuple(sent(at, each) for each in parts), shop, at, last))]
+
+    assert asked([1, 2], noon, noon) == [0, 1]  # whose day and month nobody knows yet
+    judging.taken([sent(noon, 1), sent(noon, 1)])
+    assert asked([1, 2], noon, noon) == []
+    assert asked([1, 3], noon, noon) == [0, 1]
+    assert asked([1], night, night + 1) == [0]  # its id has borrowed a millisecond of the next day
+    judging.taken([sent(night, 1), sent(night + 1, 4)])
+    assert (judging.usage["shop"].day, judging.usage["shop"].month) == (4, 7)
+    assert asked([1], night + 1, night + 1) == [0]  # the month is over
