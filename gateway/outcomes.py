@@ -215,7 +215,8 @@ class Outcomes:
         m.reason = text
         half_sent = half_sent_of(m)
         if rank in (UNSENT, SLOW_DOWN):
-            m.tries -= 1
+            if not half_sent:  # else the try has begun: after a restart its parts must be looked for
+                m.tries -= 1
             changes.append(m.advance(Cause.GIVE_BACK))
         elif rank == DOUBT:
             self._in_doubt(m, text, changes)

@@ -266,6 +266,31 @@ def test_a_restart_finds_what_was_on_the_wire(tmp_path, action):
     asyncio.run(story())
 
 
+def test_a_restart_after_half_a_text_sends_the_other_half(tmp_path):
+    """Whose rest never left goes back to the queue with its first parts known, also to the next process."""
+
+    async def story():
+        clock = Clock()
+        async with core(tmp_path, clock=clock, on_doubt="wait") as gw:
+            long = gw.sms(text=LONG)
+            await gw.submit(long)
+            first = gw.a.given[0]
+            gw.a.accept([first])
+            gw.a.unsent()
+            await gw.settled()
+            gw.a.link(False)
+            assert gw.state(long) is State.QUEUED
+        async with core(tmp_path, clock=clock, on_doubt="wait") as gw:
+            await gw.passes(1)
+            assert sorted(s.part for s in gw.a.seen) == [1, 2]
+            gw.a.accept()
+            await gw.settled()
+            assert gw.state(long) is State.ENROUTE
+            assert not gw.mismatches
+
+    asyncio.run(story())
+
+
 def test_late_acceptance_of_a_part_that_was_sent_again(tmp_path):
     async def story():
         async with core(tmp_path, on_doubt="resend") as gw:
