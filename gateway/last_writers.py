@@ -90,11 +90,15 @@ class LastWriters:
         key = hash((account, number))
         return self._young.get(key) or self._old.get(key, 0)
 
-    def forget(self, number: str) -> None:
-        """Its owner asked for erasure: nothing leads from a reply of his to an account any more."""
+    def forget(self, number: str, accounts: Iterable[str]) -> None:
+        """Its owner asked for erasure: nothing leads from a reply of his to an account, or to a message, any more."""
+        for account in accounts:
+            key = hash((account, number))
+            self._young.pop(key, None)
+            self._old.pop(key, None)
         digest = self._digest(number)
-        gone = [key for key in self._own if key[1] == digest]
-        for key in gone:
-            del self._own[key]
+        gone = [place for place in self._own if place[1] == digest]
+        for place in gone:
+            del self._own[place]
         if gone:
             self._table.drop(gone)

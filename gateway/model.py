@@ -100,7 +100,7 @@ class Message:
         self,
         id: int,  # noqa: A002 - the field's word
         account: str,
-        kind: int,
+        kind: Kind,
         priority: int,
         source: str,
         destination: str,

@@ -24,7 +24,7 @@ class Pins:
             self._bearers[message.account, message.group] = (bearer, now + GROUP_TIME)
 
     def bearer_of(self, message: Message) -> str:
-        """"" when none of its parts has left yet, or long ago."""
+        """Its name, "" when none of its parts has left yet, or long ago."""
         known = self._bearers.get((message.account, message.group))
         return known[0] if known is not None else ""
 

@@ -1,8 +1,8 @@
-"""The fields of a record class, whether it runs plain or compiled: mypyc keeps no __slots__ but a list of its own."""
+"""What works on a class whether it runs plain or compiled: mypyc keeps no __slots__, and lets nobody replace a method."""
 
 from __future__ import annotations
 
-__all__ = ["field_names", "fields"]
+__all__ = ["Instead", "field_names", "fields"]
 
 
 def field_names(kind: type) -> set[str]:
@@ -19,3 +19,14 @@ def field_names(kind: type) -> set[str]:
 def fields(record: object) -> dict[str, object]:
     """Name -> value."""
     return {name: getattr(record, name) for name in field_names(type(record))}
+
+
+class Instead:
+    """A real object in all but the attributes given: put this in its place to change one of its methods."""
+
+    def __init__(self, real: object, **changed: object) -> None:
+        self.__dict__.update(changed)
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)

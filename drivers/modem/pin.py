@@ -18,6 +18,8 @@ from drivers.modem.script import Keep, Pause, Recall, Script, Trouble, ask, pati
 __all__ = ["Lock", "forbidden", "pin_key", "sim_state", "tries_left", "unlock", "wanting"]
 
 _FULL = 3
+_ABOUT_THE_SIM = frozenset({10, 13, 14, 15})
+"""+CME: out, failing, busy, wrong. None of them says that the PIN is, and a try may be gone all the same."""
 _BY_HAND = "put the SIM in a phone, enter the right PIN there once, then change the PIN in the configuration"
 
 
@@ -124,7 +126,7 @@ def _enter(at: At, timings: Timings, lock: Lock) -> Script[None]:
         yield Keep(pin_key(lock.card), "")
         yield from _until_ready(at, timings)
         return
-    if answer.final is Final.NONE:
+    if answer.final is Final.NONE or answer.code in _ABOUT_THE_SIM:
         raise Trouble(
             "sim.pin_unanswered",
             "the modem did not say whether the PIN is right, and it is not tried again: see if the modem is READY "

@@ -97,8 +97,8 @@ class Receiver:
             self.bring(self._mailbox.straight(_length(urc), urc.pdu))
         for memory in facts.reads:
             if memory in self.dirty:
+                self.dirty.discard(memory)  # before: what comes while it is read is not in the list
                 found = await self._line.play(storage.read_all(self._at, facts, memory, self.one_by_one))
-                self.dirty.discard(memory)
                 self.bring(self._mailbox.take(memory, found))  # at once: what comes next may fail
         self.dirty.intersection_update(facts.reads)
         if facts.reads and facts.selected not in ("", facts.reads[0]):

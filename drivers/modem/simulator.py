@@ -15,6 +15,7 @@ import pty
 import termios
 import tty
 from pathlib import Path
+from typing import cast
 
 from drivers.modem.sim_modem import SimulatedModem
 from drivers.modem.sim_shell import Shell
@@ -168,9 +169,8 @@ class _Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._modem.connected(transport)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        self._modem.connected(self._transport)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is not None:

@@ -100,9 +100,7 @@ def remove(daemon: Daemon, **entry: Any) -> None:
 @reads
 def import_(daemon: Daemon, file: Path, scope: str | None, rejects: Path | None, partial: bool) -> None:
     """Opt out the numbers of a CSV file: number, scope, at, evidence; a heading may name them in another order."""
-    entries = CsvFile(
-        file, "optouts.import", _FIELDS, lambda cells: _entry(cells, scope or ""), "optouts.order"
-    )
+    entries = CsvFile(file, "optouts.import", _FIELDS, lambda cells: _entry(cells, scope or ""))
     told = entries.apply(daemon, rejects, partial)
     daemon.show(told, _imported)
     if told["rejected"]:

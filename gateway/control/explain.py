@@ -71,7 +71,7 @@ def _account(gateway: Gateway, name: str) -> Account:
     return found
 
 
-def _message(asked: Asked, account: Account, kind: int) -> Message:
+def _message(asked: Asked, account: Account, kind: Kind) -> Message:
     to = asked.recipient()
     if not to:
         raise Refusal("say to whom: --to +33612345678", 2)
@@ -135,7 +135,7 @@ def _why_route(candidate: Route, chosen: Route | None, m: Message) -> View:
 def _hours(gateway: Gateway, m: Message, account: Account, at: int) -> str | None:
     """The window where the recipient is, for marketing."""
     rule = gateway.rules.named("hours")
-    if m.kind is not Kind.MARKETING or not isinstance(rule, HoursRule):
+    if m.kind != Kind.MARKETING or not isinstance(rule, HoursRule):
         return None
     return rule.explain(m.destination, at, account.extra_regions).words
 

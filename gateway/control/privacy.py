@@ -121,7 +121,7 @@ async def _erase(gateway: Gateway, found: Traces, who: str) -> View:
     for batch in await erasures(store, found):
         await store.write_many(batch)
     suppressed = await gateway.suppressions.remove([found.number])
-    gateway.writers.forget(found.number)
+    gateway.writers.forget(found.number, [account.name for account in gateway.accounts])
     gateway.outbox.erase(found.number)
     for account in {account for account, _ in found.notes}:
         count = sum(of == account for of, _ in found.notes)

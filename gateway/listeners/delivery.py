@@ -48,7 +48,7 @@ class Deliveries:
             times.receipt_date(note.at / 1000),
             stat,
             error_code(note.state, note.error),
-            b"" if m.kind is Kind.OTP else self._beginning(m),
+            b"" if m.kind == Kind.OTP else self._beginning(m),
         )
         tlvs = b""
         if self._tlvs:

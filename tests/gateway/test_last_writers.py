@@ -159,5 +159,9 @@ def test_memory_and_table_are_bounded_and_the_oldest_go():
     again = LastWriters(table, lambda number: int(number[1:]), most=10)
     again.load()
     assert again.account_of("sim", "+20") == "shop"
-    again.forget("+20")
-    assert (again.account_of("sim", "+20"), len(table.rows)) == ("", 9)
+    writers.forget("+24", ["other"])
+    assert writers.message_of("shop", "+24") == 25
+    writers.forget("+24", ["shop", "other"])
+    assert (writers.message_of("shop", "+24"), writers.message_of("shop", "+23")) == (0, 24)
+    again.forget("+20", [])
+    assert (again.account_of("sim", "+20"), len(table.rows)) == ("", 8)

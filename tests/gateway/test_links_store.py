@@ -9,6 +9,15 @@ from core import core
 from drivers.bearer import NotStored
 
 
+class FullDisk:
+    """A connection to a database that can take nothing more."""
+
+    in_transaction = False
+
+    def execute(self, sql):
+        raise sqlite3.OperationalError("database or disk is full")
+
+
 def test_a_receipt_that_a_closing_store_refuses_is_not_stored(tmp_path):
     """The carrier must hear "again", without an error in the log: found by the storm, docs/reliability.md."""
 
@@ -16,11 +25,8 @@ def test_a_receipt_that_a_closing_store_refuses_is_not_stored(tmp_path):
         async with core(tmp_path) as gw:
             writer = gw.store._writer
 
-            def full(_units):
-                raise sqlite3.OperationalError("database or disk is full")
-
             told = gw.a.receipt("nobody's")
-            writer._execute = full
+            writer._db = FullDisk()
             await gw.store._writer.close()
             with pytest.raises(NotStored, match="full"):
                 await told

@@ -254,7 +254,7 @@ def test_receipts_that_nobody_fetches(tmp_path):
             alarms = looking(gw, tmp_path)
             day = 86_400_000
             owed = {"shop": (3, NOW)}
-            gw.outbox.counts = lambda: owed
+            gw.lookout._outbox = SimpleNamespace(counts=lambda: owed)
             await passes(gw, 3 * 86_400)
             assert not len(alarms)
             await passes(gw, 86_400)

@@ -128,7 +128,7 @@ def test_a_modem_says_it_in_its_own_codes(tmp_path):
         async with suppressing(tmp_path) as gw:
             del gw.a.dialect
             gw.a.from_own_number = True
-            await fails(gw, code="0x41")
+            await fails(gw, code="41")
             assert await status(gw) == answers.SUPPRESSED
 
     asyncio.run(story())

@@ -139,6 +139,7 @@ class Life:
         if str(fields["line"]).startswith("AT+CPIN="):
             self.pins += 1
             self.asked_at = len(faults.struck)
+            self.perhaps_lost |= self.modem.state.sim == "absent"  # pulled out at that very moment
 
     async def passes(self, seconds):
         await asyncio.sleep(seconds)

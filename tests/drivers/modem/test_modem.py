@@ -4,12 +4,13 @@ import asyncio
 import json
 
 import pytest
-from modem_lab import Lab, MemoryState, segment, virtually
+from modem_lab import WALL, Lab, MemoryState, segment, virtually
 
 from drivers import modem
 from drivers.bearer import Remedy
 from drivers.modem.sim_behaviour import ModemBehaviour
 from drivers.modem.sim_faults import Fault
+from drivers.modem.sim_modem import SimulatedModem
 from drivers.sms.udh import concat_header
 from drivers.terms import Quota
 
@@ -232,6 +233,27 @@ def test_a_locked_sim_that_was_out_is_unlocked_when_it_is_back():
             await lab.until(lambda: lab.gateway.links[-1] == (False, "sim.absent"))
             await lab.ready()
             assert [right for _, right in lab.modem.state.card.tries] == [True, True]
+
+    virtually(main())
+
+
+def test_what_comes_while_the_memory_is_read_is_read_at_once():
+    """It is not in the list that is on its way: the next sweep, a minute later, would be the next to see it."""
+    texts = iter(["second"])
+
+    def note(kind, fields):
+        if kind == "command" and str(fields["line"]) == "AT+CMGL=4" and (text := next(texts, "")):
+            asyncio.get_running_loop().call_later(0.05, lab.line.mo, "+33612345678", text)
+
+    behaviour = ModemBehaviour(latency=0.3, urc_inside=True)
+    lab = Lab(simulated=SimulatedModem(behaviour, wall=WALL, on_event=note))
+
+    async def main():
+        async with lab:
+            await lab.ready()
+            await asyncio.sleep(5)
+            lab.line.mo("+33612345678", "first")
+            await lab.until(lambda: len(lab.gateway.of("Inbound")) == 2, 20)
 
     virtually(main())
 

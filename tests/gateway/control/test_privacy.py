@@ -78,6 +78,41 @@ def a_life(gateway):
     return mine, theirs
 
 
+ERASED = """
+    message.destination message.payload message.echo message.reference message.consent message.grp message.reason
+    mo.source mo.payload mo_part.source mo_part.payload mo_part.udh orphan.recipient orphan.raw orphan.carrier_id
+    orphan.code reference_0.ref reference_1.ref optout.number optout_act.number optout_act.raw suppressed.number
+    suppressed.reason suppressed.code suppressed.source consent.number consent.reference consent_act.number
+    consent_act.reference consent_act.text auto_reply.source auto_reply.destination auto_reply.payload
+"""
+STAYS = {
+    "message.source, mo.destination, mo_part.destination": "our own addresses",
+    "message.udh, mo.udh": "how a text is cut",
+    "message.tag, backlog.tag": "the campaign's name, by which reports are split",
+    "message.carrier_id, attempt.carrier_id": "the carrier's name for it, by which a late receipt finds its message",
+    "message.error, attempt.error, outbox.error": "a number of a network's",
+    "optout.source, optout_act.act, optout_act.source": "where an objection came in, or who entered it",
+    "optout.evidence, optout_act.evidence": "the rule that read it, or the operator's proof, under which it protects",
+    "consent.source, consent_act.act, consent_act.source, consent_act.who": "why it was withdrawn, and who did it",
+    "name.text": "accounts, bearers, routes, scopes",
+    "audit.who, audit.verb, audit.detail": "append only; numbers are masked in it, and what operators write is counted",
+    "driver_state.bearer, driver_state.key, driver_state.value": "a driver's own: digests, quotas of SIMs",
+    "meta.key, meta.value": "marks of the store's own",
+}
+
+
+def test_every_column_that_could_name_somebody_has_been_thought_of(gateway):
+    """A new one belongs into stores/person.py, or here with the reason why it may stay."""
+    columns = gateway.app.store.read(
+        "SELECT t.name || '.' || c.name FROM pragma_table_list t JOIN pragma_table_info(t.name) c"
+        " WHERE t.type='table' AND t.schema='main' AND t.name NOT LIKE 'sqlite_%' AND c.type IN ('TEXT', 'BLOB', 'ANY')"
+    )
+    stays = {name for names in STAYS for name in names.split(", ")}
+    erased = set(ERASED.split())
+    assert not stays & erased
+    assert {name for (name,) in columns} == stays | erased
+
+
 def scrubbed(gateway):
     """As the sweeper does: until the write-ahead log is empty."""
     for _ in range(50):

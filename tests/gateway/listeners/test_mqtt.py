@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from making import run
 from mqtting import GATEWAY, PREFIX, check, started, until
+from records import Instead
 
 from gateway.config.policy import MqttSettings
 from gateway.listeners import mqtt
@@ -181,9 +182,12 @@ def test_many_texts_are_one_batch_for_each_account(tmp_path):
     async def story(asked, app):
         batches = []
         submit = app.intake.submit
-        app.intake.submit = lambda account, messages: (
-            batches.append(len(messages)) or submit(account, messages)
-        )
+
+        def noted(account, messages):
+            batches.append(len(messages))
+            return submit(account, messages)
+
+        app.intake = Instead(app.intake, submit=noted)
         for number in range(250):
             asked.take("submit/shop", {**TEXT, "reference": f"r-{number}"})
         await until(lambda: len(asked.said) == 250)

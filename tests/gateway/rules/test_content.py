@@ -42,7 +42,7 @@ def rule(mention="require", **more):
 def test_a_stop_mention_makes_it_marketing(text, coding, kind, becomes):
     m, content = sms(text, kind, coding), rule()
     assert content.prepare([m], SHOP) == {}
-    assert m.kind is becomes
+    assert m.kind == becomes
     assert content.judged == ([m] if kind is not becomes else [])
     content.prepare([sms("Bonjour", Kind.TRANSACTIONAL)], SHOP)
     assert content.judged == []

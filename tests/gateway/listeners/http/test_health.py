@@ -1,6 +1,7 @@
 """/healthz, /readyz and /metrics as those who ask them see them."""
 
 import pytest
+from records import Instead
 from running_http import VIEWER, Site
 
 
@@ -28,7 +29,7 @@ def test_not_ready_says_so_and_not_why(site):
 
 
 def test_a_disk_that_hangs_is_no_life(site, monkeypatch):
-    monkeypatch.setattr(site.app.store, "stuck", lambda seconds: True)
+    monkeypatch.setattr(site.app, "store", Instead(site.app.store, stuck=lambda seconds: True))
     assert site.http("GET", "/healthz").status == 503
 
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from page_stage import Stage
+from records import Instead
 
 from gateway.listeners.http.page.picture import LAST, OptOutsToday, Pictures
 from gateway.stores import rows
@@ -36,7 +37,7 @@ def queries(stage, monkeypatch):
         asked.append(sql)
         return await query(sql, arguments)
 
-    monkeypatch.setattr(stage.app.store, "query", counted)
+    monkeypatch.setattr(stage.app, "store", Instead(stage.app.store, query=counted))
     return asked
 
 
