@@ -49,13 +49,13 @@ soak: $(STAMP) bench-deps  ## an hour of traffic with failures, watching memory 
 	@$(PY) bench/soak.py $(ARGS)
 
 compiled: .venv/.compiled  ## a copy in build/compiled whose hot modules are machine code (mypyc; 2 minutes)
-	@$(PY) packages/compiled.py
+	@$(PY) systemd/packages/compiled.py
 
 test-compiled: compiled  ## the tests of what was compiled, on what was compiled
 	@cd build/compiled && PYTHONPATH= ../../$(PY) -m pytest $(or $(ARGS),$(COMPILED_TESTS))
 
 dist-compiled: .venv/.compiled  ## a wheel of that copy, for this Python and machine, into dist/
-	@$(PY) packages/compiled.py --wheel dist
+	@$(PY) systemd/packages/compiled.py --wheel dist
 
 bench-deps:
 	@$(PYTHON) tests/peers/install.py smppload
@@ -76,11 +76,11 @@ dist: $(STAMP)  ## sdist and wheel into dist/
 	@$(PIP) install build && $(PY) -m build -q && ls dist
 
 deb: $(STAMP)  ## the Debian package into dist/, for the Debian whose python3 is of our minor version (no root)
-	@$(PY) packages/deb.py
+	@$(PY) systemd/packages/deb.py
 
 package-test: deb  ## as root: sdist and wheel in a new venv, the .deb in a clean Debian in a folder (5 minutes)
 	@CHAPPE_PACKAGES=1 $(PY) -m pytest tests/packages
-	@$(PY) packages/install_test.py "$$(ls -t dist/chappe_*.deb | head -n 1)"
+	@$(PY) systemd/packages/install_test.py "$$(ls -t dist/chappe_*.deb | head -n 1)"
 
 clean:  ## removes what was built, measured and cached; .venv and .cache too
 	@rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

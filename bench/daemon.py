@@ -33,7 +33,7 @@ from gateway.watchers.log import configure
 
 
 def compiled() -> int:
-    """How many of our modules run as machine code (packages/compiled.py)."""
+    """How many of our modules run as machine code (systemd/packages/compiled.py)."""
     ours = [
         module for name, module in sys.modules.items() if name.partition(".")[0] in {"gateway", "drivers"}
     ]

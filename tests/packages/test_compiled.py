@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("compiled", REPO / "packages" / "compiled.py")
+spec = importlib.util.spec_from_file_location("compiled", REPO / "systemd" / "packages" / "compiled.py")
 compiled = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(compiled)
 

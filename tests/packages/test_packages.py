@@ -1,6 +1,6 @@
 """What is shipped is whole: the parts of the packages at every run, wheel, sdist and .deb with CHAPPE_PACKAGES=1.
 
-What an installed .deb does is packages/install_test.py's business: `make package-test`, as root.
+What an installed .deb does is systemd/packages/install_test.py's business: `make package-test`, as root.
 """
 
 import importlib.util
@@ -29,7 +29,7 @@ built = pytest.mark.skipif(
 
 
 def module(name):
-    spec = importlib.util.spec_from_file_location(name, REPO / "packages" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, REPO / "systemd" / "packages" / f"{name}.py")
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
@@ -48,7 +48,7 @@ def test_every_file_that_the_deb_copies_is_there():
 
 def test_the_packaged_configuration_starts_as_it_is():
     """Root's check, the operators' view and the daemon's under systemd: one store, one socket, no fault."""
-    path = REPO / "packages/deb/gateway.toml"
+    path = REPO / "systemd/packages/deb/gateway.toml"
     by_daemon = load_config(path, {"STATE_DIRECTORY": "/var/lib/chappe", "RUNTIME_DIRECTORY": "/run/chappe"})
     for config in (by_daemon, load_config(path, {})):
         assert config.store_path == Path("/var/lib/chappe/chappe.db")
@@ -60,12 +60,12 @@ def test_the_packaged_configuration_starts_as_it_is():
 def test_the_units_start_what_the_package_brings():
     unit = (REPO / "systemd/chappe.service").read_text()
     assert "--config /etc/chappe/gateway.toml" in unit
-    assert module("deb").COPIES["packages/deb/gateway.toml"] == "etc/chappe"
+    assert module("deb").COPIES["systemd/packages/deb/gateway.toml"] == "etc/chappe"
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm", "chappe"])
 def test_the_scripts_are_sh(script):
-    call("sh", "-n", str(REPO / "packages/deb" / script))
+    call("sh", "-n", str(REPO / "systemd/packages/deb" / script))
 
 
 def test_the_manual_page_has_every_verb_and_every_option():
@@ -214,7 +214,7 @@ def test_the_wheel_runs_in_a_new_venv(dist, tmp_path):
 @built
 @pytest.mark.timeout(600)
 def test_the_deb_holds_what_it_should(tmp_path):
-    call(sys.executable, str(REPO / "packages/deb.py"), str(tmp_path))
+    call(sys.executable, str(REPO / "systemd/packages/deb.py"), str(tmp_path))
     (deb,) = tmp_path.glob("*.deb")
     listed = call("dpkg-deb", "-c", str(deb))
     modes = {line.split()[5]: (line.split()[0], line.split()[1]) for line in listed.splitlines()}

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parents[1]
-PARTS = REPO / "packages" / "deb"
+REPO = Path(__file__).resolve().parents[2]
+PARTS = REPO / "systemd" / "packages" / "deb"
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 NEXT_MINOR = f"{sys.version_info.major}.{sys.version_info.minor + 1}"
 PRIVATE = Path("usr/lib/chappe")
@@ -38,9 +38,9 @@ COPIES = {
     "systemd/chappe@.service": "usr/lib/systemd/system",
     "systemd/sysusers.d/chappe.conf": "usr/lib/sysusers.d",
     "systemd/tmpfiles.d/chappe.conf": "usr/lib/tmpfiles.d",
-    "packages/deb/gateway.toml": "etc/chappe",
-    "packages/deb/chappe": "usr/bin",
-    "packages/deb/lintian-overrides": "usr/share/lintian/overrides/chappe",
+    "systemd/packages/deb/gateway.toml": "etc/chappe",
+    "systemd/packages/deb/chappe": "usr/bin",
+    "systemd/packages/deb/lintian-overrides": "usr/share/lintian/overrides/chappe",
     "config/gateway.toml": f"{DOC}/examples",
     "config/examples": f"{DOC}/examples",
     "systemd/chappe.service.d/hardware.conf": f"{DOC}/examples",
@@ -126,7 +126,7 @@ def written(tree: Path) -> None:
     }
     for shell, name in completions.items():
         _write(tree / name, call(*command, shell, env=env))
-    manual = call(sys.executable, "-P", "-S", REPO / "packages/manpage.py", env=env)
+    manual = call(sys.executable, "-P", "-S", REPO / "systemd/packages/manpage.py", env=env)
     _write(tree / "usr/share/man/man1/chappe.1.gz", manual)
     _write(tree / DOC / "changelog.gz", (REPO / "CHANGELOG.md").read_text(encoding="utf-8"))
     debian = (

@@ -21,9 +21,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 TREE = REPO / "build" / "compiled"
-LIST = REPO / "packages" / "compiled.txt"
+LIST = REPO / "systemd" / "packages" / "compiled.txt"
 STAMP = "compiled.stamp"
 
 LEFT_OUT = {".git", ".venv", ".ci", "build", "dist", "node_modules", "__pycache__"}
@@ -31,7 +31,7 @@ LINKED = (".cache",)
 """What tests fetched, and the bench's work: shared with the checkout."""
 
 SETUP = """\
-# Written by packages/compiled.py.
+# Written by systemd/packages/compiled.py.
 from mypyc.build import mypycify
 from setuptools import setup
 
