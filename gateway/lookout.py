@@ -28,6 +28,9 @@ DOWN = 30.0
 PARKED = frozenset({"bind.refused", "modem.gave_up"})
 """Reasons that do not heal by waiting: told at once. Those that begin with `sim.` are of this sort, too."""
 
+ONLY_RECEIVES = "sim.no_contract"
+"""A modem without `sim_contract` is so by choice: `chappe check` says it, nobody need be woken."""
+
 
 class Lookout:
     """See the module. low: why nothing new is taken while the disk is nearly full, "" when it is not."""
@@ -137,7 +140,12 @@ class Lookout:
 def _wrong(road: Road, now: float) -> str:
     """Why somebody should look at this bearer; "" when nobody need."""
     health = road.health
-    if road.disabled or road.draining or (health.up and not health.sick):
+    if road.disabled or road.draining or health.reason == ONLY_RECEIVES:
+        return ""
+    told = next((str(fields["alarm"]) for fields in road.status.values() if fields.get("alarm")), "")
+    if told and health.up:
+        return f"bearer {road.name}: {told}"
+    if health.up and not health.sick:
         return ""
     parked = health.reason in PARKED or health.reason.startswith("sim.")
     if not parked and now - health.since < DOWN:

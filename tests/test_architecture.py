@@ -37,7 +37,6 @@ COVERED_BY = {
     "drivers/modem/receiver.py": MODEM,
     "drivers/modem/script.py": START,
     "drivers/modem/sender.py": MODEM,
-    "drivers/modem/service.py": MODEM,
     "drivers/modem/shown.py": MODEM,
     "drivers/modem/storage.py": START,
     "drivers/modem/sim_behaviour.py": "tests/drivers/modem/test_sim_modem.py",

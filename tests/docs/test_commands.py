@@ -11,7 +11,7 @@ from gateway.cli import chappe
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = [
-    *(REPO / f"docs/{name}.md" for name in ("operations", "backup", "troubleshooting", "logs")),
+    *(REPO / f"docs/{name}.md" for name in ("operations", "backup", "troubleshooting", "logs", "rules")),
     *(REPO / f"docs/migration-{name}.md" for name in ("kannel", "jasmin")),
     *sorted((REPO / "docs/alarms").glob("*.md")),
     REPO / "README.md",

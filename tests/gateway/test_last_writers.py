@@ -139,9 +139,9 @@ class Kept:
 class Said:
     def __init__(self, message_id, name, number):
         from drivers.bearer import Accepted, Segment
-        from gateway.model import Message
+        from gateway.model import Kind, Message
 
-        m = Message(message_id, name, 2, 0, "CHAPPE", number, 0, b"", b"x", 1, 1, 0)
+        m = Message(message_id, name, Kind.TRANSACTIONAL, 0, "CHAPPE", number, 0, b"", b"x", 1, 1, 0)
         self.accepted = Accepted(
             Segment(message_id, -1, "CHAPPE", number, 0, b"", b"x", 0.0, True, 0, m), "1", "1"
         )

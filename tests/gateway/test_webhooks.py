@@ -14,6 +14,7 @@ from webhook_ends import Hook
 
 from drivers.bearer import Inbound
 from gateway import webhooks
+from gateway.lifecycle import State
 from gateway.model import MessageIds, Note, NoteKind
 from gateway.webhooks import signature
 
@@ -298,7 +299,7 @@ def test_notes_that_retention_has_emptied_end_there(tmp_path, hook):
 
         async def put():
             seq = MessageIds(9).take(1, site.app.clock.wall_ms())[0]
-            note = Note(seq, "shop", NoteKind.MO, None, None, 0, "", site.app.clock.wall_ms())
+            note = Note(seq, "shop", NoteKind.MO, None, None, State.NEW, "", site.app.clock.wall_ms())
             site.app.outbox.push([note])
 
         site.run(put())

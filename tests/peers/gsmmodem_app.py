@@ -7,6 +7,7 @@ with GsmmodemApp(link, pin="1234") as app:
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,4 +55,8 @@ class GsmmodemApp:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Its threads delete what they have told of, and would fail later, in somebody else's test."""
+        for thread in threading.enumerate():
+            if "threadedHandleModemNotification" in thread.name:
+                thread.join(10)
         self._modem.close()

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 
 import pytest
+from records import Instead
 from system.esme import settled
 from system.world import story
 
@@ -31,7 +32,8 @@ class Race:
         self.late: list[Segment] = []
         self.counts: Counter[str] = Counter()
         self._road = app.dispatcher.roads["orange"]
-        self._submit, self._road.bearer.submit = self._road.bearer.submit, self.handed
+        self._submit = self._road.bearer.submit
+        self._road.bearer = Instead(self._road.bearer, submit=self.handed)
         self._handle, app.mo.handle = app.mo.handle, self.heard
 
     def heard(self, bearer, inbound, *more):

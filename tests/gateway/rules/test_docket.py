@@ -64,7 +64,7 @@ def everything(shop):
     kept.put("brand:Chappe", kept.key("", "contract"), given=True)
     kept.put("brand:Chappe", kept.key("", "annulled"), given=False)
     rules = [
-        SenderRule(), ContentRule("require", LAW.vocabulary.mention), StopRule(optouts), SuppressRule(suppressed),
+        SenderRule(LAW.places), ContentRule("require", LAW.vocabulary.mention), StopRule(optouts), SuppressRule(suppressed),
         ConsentRule(kept), HoursRule(LAW.places, "fr-seeds"), FrequencyRule(RollingCounts(DAY), 2), Picky(),
         QuotaRule({}, PARIS, {"shop": shop}.get),
     ]  # fmt: skip
@@ -74,7 +74,7 @@ def everything(shop):
 MESSAGE = st.fixed_dictionaries({
     "destination": st.sampled_from(NUMBERS),
     "kind": st.sampled_from([Kind.MARKETING, Kind.MARKETING, Kind.MARKETING, Kind.TRANSACTIONAL, Kind.OTP]),
-    "source": st.sampled_from(["36180", "36180", "Chappe", "other"]),
+    "source": st.sampled_from(["36180", "36180", "Chappe", "38180", "other"]),
     "payload": st.sampled_from(TEXTS),
     "data_coding": st.sampled_from([0, 0, 0, 8]),
     "consent": st.sampled_from(["", "form", "form", "contract", "annulled"]),
@@ -98,7 +98,7 @@ def told(verdict):
 @given(st.lists(STEP, max_size=8), st.booleans(), st.sampled_from([0, 25]))
 def test_a_batch_is_judged_as_its_messages_one_after_the_other(steps, require, quota):
     shop = account(
-        brand="Chappe", stop_number="36180", senders=("36180", "Chappe"), require_consent=require,
+        brand="Chappe", stop_number="36180", senders=("36180", "38180", "Chappe"), require_consent=require,
         quota=type("Quota", (), {"segments_per_day": quota, "segments_per_month": quota * 2}),
     )  # fmt: skip
     together, alone = everything(shop), everything(shop)

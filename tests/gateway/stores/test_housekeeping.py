@@ -5,6 +5,7 @@ import asyncio
 from making import NOW, message, opened
 
 from gateway.lifecycle import Cause, State
+from gateway.model import Kind
 from gateway.stores.housekeeping import Housekeeping
 
 
@@ -35,7 +36,7 @@ def test_wiping_goes_by_slices_and_remembers_where(tmp_path):
 def test_otps_go_sooner(tmp_path):
     async def story():
         async with opened(tmp_path / "db") as store:
-            await ended(store, [1, 3], kind=0)
+            await ended(store, [1, 3], kind=Kind.OTP)
             await ended(store, [2, 4])
             await Housekeeping(store).wipe_texts(0, 5)
             assert texts(store) == [2, 4]
