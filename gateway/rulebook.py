@@ -93,6 +93,7 @@ def rules_of(
     }
     if law is not None:
         mention_of, wording = law.vocabulary.mention, law.home.stop.mention
+        made["sender"] = SenderRule(law.places)
         made["content"] = ContentRule(config.rules.stop.mention, mention_of, wording)
         made["hours"] = HoursRule(law.places, config.rules.hours.profile)
     return Rulebook([made[name] for name in config.rules.judging if name in made], account_of)

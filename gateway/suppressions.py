@@ -68,9 +68,12 @@ class Suppressions:
     def learn(self, changes: Sequence[Change]) -> None:
         """From messages that have ended: called for every batch of changes, so most of it must cost nothing."""
         numbers = self.numbers
+        idle = numbers.idle
+        causes = {cause for _, _, cause in changes}
+        if causes.isdisjoint(_FAILED) and (idle or Cause.DELIVER not in causes):
+            return
         now = self._ledger.clock.wall_ms()
         found: dict[int, Strike | None] = {}
-        idle = numbers.idle
         for message, _, cause in changes:
             if cause is Cause.DELIVER:
                 if not idle and numbers.discard(key := numbers.digest(message.destination)):

@@ -9,7 +9,7 @@ that was revoked stops marketing whether or not the account must name any. Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway import answers
 from gateway.model import Kind, Message
@@ -27,9 +27,9 @@ _MARKETING = int(Kind.MARKETING)
 class ConsentRule:
     """The rule; asked again before the wire, since a consent may be revoked while a message waits."""
 
-    name = "consent"
-    recheck = True
-    marketing_only = True
+    name: ClassVar = "consent"
+    recheck: ClassVar = True
+    marketing_only: ClassVar = True
 
     def __init__(self, kept: KeptConsents | None = None) -> None:
         self._kept = kept

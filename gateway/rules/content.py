@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from drivers.sms.alphabet import Alphabet, alphabet_of, decode, fit
 from drivers.sms.split import segment_count
@@ -74,9 +74,9 @@ class ContentRule:
     transactional and are marketing. released(): the parts that need wait no longer, their text being whole.
     """
 
-    name = "content"
-    recheck = True
-    marketing_only = True
+    name: ClassVar = "content"
+    recheck: ClassVar = True
+    marketing_only: ClassVar = True
 
     def __init__(
         self,
@@ -145,16 +145,23 @@ class ContentRule:
     def sift(self, batch: Batch) -> Sequence[int]:
         """What nearly all texts are, without reading them: brand and mention as they are usually written."""
         brand = batch.account.brand
-        octets = self._octets_of(brand)
-        off, search = self._mention == "off", _USUAL_OCTETS.search
-        return [
-            place
-            for place, m in enumerate(batch.messages)
-            if m.udh
-            or m.data_coding
-            or (brand and brand not in m.source and octets not in m.payload)
-            or not (off or search(m.payload) or search(m.payload.upper()))
-        ]
+        octets, off, search = self._octets_of(brand), self._mention == "off", _USUAL_OCTETS.search
+        places: list[int] = []
+        text, source = b"", ""
+        for place, m in enumerate(batch.messages):
+            payload = m.payload
+            if payload == text and m.source == source and not m.data_coding and not m.udh:
+                continue  # a campaign says the same to many
+            if (
+                m.udh
+                or m.data_coding
+                or (brand and brand not in m.source and octets not in payload)
+                or not (off or search(payload) or search(payload.upper()))
+            ):
+                places.append(place)
+            else:
+                text, source = payload, m.source
+        return places
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         if message.kind != _MARKETING:

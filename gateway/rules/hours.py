@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway import answers
 from gateway.model import Kind, Message
@@ -209,9 +209,9 @@ class Explanation:
 class HoursRule:
     """The rule. profile: as in [rules.hours]; a country without one of that name keeps its own default."""
 
-    name = "hours"
-    recheck = True
-    marketing_only = True
+    name: ClassVar = "hours"
+    recheck: ClassVar = True
+    marketing_only: ClassVar = True
 
     def __init__(self, places: Places, profile: str) -> None:
         self._places = places

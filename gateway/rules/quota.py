@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway import answers
 from gateway.model import Message
@@ -74,8 +74,8 @@ class Usage:
 class QuotaRule:
     """The rule. account_of: an account by its name. usage: by account, kept by whoever made it, over reloads."""
 
-    name = "quota"
-    recheck = False
+    name: ClassVar = "quota"
+    recheck: ClassVar = False
 
     def __init__(
         self, usage: dict[str, Usage], zone: tzinfo, account_of: Callable[[str], Account | None]

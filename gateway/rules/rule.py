@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from gateway.model import Message
 
@@ -48,8 +48,8 @@ class Rule(Protocol):
     A class that says `marketing_only = True` is not asked about other kinds at all.
     """
 
-    name: str
-    recheck: bool
+    name: ClassVar[str]
+    recheck: ClassVar[bool]
 
     def judge(self, message: Message, account: Account, now_ms: int) -> Verdict | None:
         """None when this rule has nothing against the message at this time (Unix ms)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway import answers
 from gateway.model import Kind, Message
@@ -24,9 +24,9 @@ __all__ = ["StopRule"]
 class StopRule:
     """Reads the list; stops.py writes it."""
 
-    name = "stop"
-    recheck = True
-    marketing_only = True
+    name: ClassVar = "stop"
+    recheck: ClassVar = True
+    marketing_only: ClassVar = True
 
     def __init__(self, optouts: OptOuts) -> None:
         self._optouts = optouts

@@ -8,7 +8,7 @@ before the queue and again before the wire. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway import answers
 from gateway.model import Kind, Message
@@ -99,9 +99,9 @@ class SuppressedNumbers:
 class SuppressRule:
     """Reads the list."""
 
-    name = "suppress"
-    recheck = True
-    marketing_only = True
+    name: ClassVar = "suppress"
+    recheck: ClassVar = True
+    marketing_only: ClassVar = True
 
     def __init__(self, numbers: SuppressedNumbers) -> None:
         self._numbers = numbers

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A copy of the repository whose hot modules are compiled by mypyc: `make compiled`, `make dist-compiled`.
 
-    python packages/compiled.py [--wheel dist]
+    python systemd/packages/compiled.py [--wheel dist]
 
 The copy is build/compiled: the same files, and beside each module that compiled.txt names its extension, which
 Python prefers. The checkout itself stays plain. Nothing is compiled again while no module has changed. Whoever

@@ -230,7 +230,9 @@ def test_memories_full_of_what_nobody_can_read(tmp_path, monkeypatch):
             (bind,) = link_of(w.app)["binds"]
             assert "delete it by hand" in bind["alarm"]
             await settled(lambda: "bearer.sim1" in w.app.alarms, what=lambda: list(w.app.alarms))
-            assert "no reply comes any more" in next(alarm.text for alarm in w.app.alarms if alarm.id == "bearer.sim1")
+            assert "no reply comes any more" in next(
+                alarm.text for alarm in w.app.alarms if alarm.id == "bearer.sim1"
+            )
             assert (bind["storage_ME"], bind["storage_SM"]) == ("3/3", "2/2")
             shop = await w.application()
             alert = shop.submit("+33612345678", service_type=b"ALERT")

@@ -180,6 +180,4 @@ def test_one_rule_that_cannot_tell_is_always_asked_and_so_are_the_others():
 
 
 def test_every_rule_that_is_asked_again_can_tell():
-    assert [
-        name for name, rule in RULES.items() if rule.recheck and not hasattr(rule, "version")
-    ] == []
+    assert [name for name, rule in RULES.items() if rule.recheck and not hasattr(rule, "version")] == []
