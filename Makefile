@@ -48,7 +48,7 @@ bench-long: $(STAMP) bench-deps  ## 60 s runs, a million messages waiting, 100 k
 soak: $(STAMP) bench-deps  ## an hour of traffic with failures, watching memory and counts (ARGS='--minutes 600')
 	@$(PY) bench/soak.py $(ARGS)
 
-compiled: .venv/.compiled  ## a copy in build/compiled whose hot modules are machine code (mypyc; 2 minutes)
+compiled: .venv/.compiled  ## a copy in build/compiled whose hot modules are machine code (mypyc; 4 minutes)
 	@$(PY) systemd/packages/compiled.py
 
 test-compiled: compiled  ## the tests of what was compiled, on what was compiled
