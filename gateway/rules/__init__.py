@@ -70,6 +70,7 @@ class Rulebook:
             (rule.judge, rule.sift if isinstance(rule, Sifting) else None, rule in self._plain)
             for rule in rules
         )
+        self._counting_judges = frozenset(rule.judge for rule in rules if isinstance(rule, Counting))
         self.counts = bool(self._counting)
         self._settled = [rule for rule in self._again if isinstance(rule, Settled)]
         self._versions: list[int] | None = None
@@ -121,7 +122,7 @@ class Rulebook:
     ) -> Docket:
         """The same for a batch that will have these ids, rising. taken: where the caller puts what he accepts."""
         if not ids:
-            return Docket({}, account, now_ms, taken, None)
+            return Docket({}, account, now_ms, taken, self.taken, self._counting_judges)
         every = tuple(messages)
         places = [place for place, m in enumerate(every) if m.kind == _MARKETING]
         marketing = every if len(places) == len(every) else tuple([every[place] for place in places])
@@ -135,7 +136,7 @@ class Rulebook:
             for place in sift(batch) if sift is not None else range(len(batch.messages)):
                 asked.setdefault(place if plain else places[place], []).append(judge)
         self._judged(ids[0], ids[-1])
-        return Docket(asked, account, now_ms, taken, self.taken if self.counts else None)
+        return Docket(asked, account, now_ms, taken, self.taken, self._counting_judges)
 
     def _judged(self, first: int, last: int) -> None:
         """Ids rise in the order in which messages are judged."""

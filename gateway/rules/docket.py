@@ -34,19 +34,23 @@ def first_against(judges: Sequence[Judge], message: Message, account: Account, n
 
 
 class Docket:
-    """asked: by place in the batch, who must judge it. taken: the caller's, of what was accepted so far."""
+    """asked: by place in the batch, who must judge it. taken: the caller's, of what was accepted so far.
 
-    __slots__ = ("_account", "_count", "_counted", "_now_ms", "_taken", "asked")
+    count: tells it to who counts; counting: their judges, who hear of it before they judge.
+    """
+
+    __slots__ = ("_account", "_count", "_counted", "_counting", "_now_ms", "_taken", "asked")
 
     def __init__(
         self, asked: Mapping[int, Sequence[Judge]], account: Account, now_ms: int, taken: Sequence[Message],
-        count: Callable[[Sequence[Message]], None] | None,
+        count: Callable[[Sequence[Message]], None], counting: frozenset[Judge],
     ) -> None:  # fmt: skip
         self.asked = asked
         self._account = account
         self._now_ms = now_ms
         self._taken = taken
         self._count = count
+        self._counting = counting
         self._counted = 0
 
     def judge(self, place: int, message: Message) -> Verdict | None:
@@ -54,11 +58,13 @@ class Docket:
         judges = self.asked.get(place)
         if judges is None:
             return None
-        self.close()
+        if not self._counting.isdisjoint(judges):
+            self.close()
         return first_against(judges, message, self._account, self._now_ms)
 
     def close(self) -> None:
         """Who counts hears of what was taken since he heard last; once more when the batch is over."""
-        if self._count is not None and self._counted < len(self._taken):
-            self._count(self._taken[self._counted :])
-            self._counted = len(self._taken)
+        taken = self._taken[self._counted :] if self._counting else ()
+        if taken:
+            self._counted += len(taken)
+            self._count(taken)
