@@ -164,7 +164,9 @@ class Mailbox:
             if place.memory is not None:
                 self._known[place.key] = _UNREADABLE
             where = "not stored" if place.memory is None else f"{place.memory} {place.index}".strip()
-            self._note("message.unreadable", f"{error}; left in the modem ({where}): {place.pdu[:360]}")
+            # Its octets hold a number and a text: they are looked at in the modem, where they stay.
+            said = f"{error}; left in the modem ({where}), {len(place.pdu)} hexadecimal digits"
+            self._note("message.unreadable", said)
             return []
         if isinstance(message, StatusReport):
             return self._report(message, place)

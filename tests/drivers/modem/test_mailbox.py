@@ -1,5 +1,7 @@
 """Stored messages and what becomes of them: told once, deleted only when durable, never lost."""
 
+import re
+
 import pytest
 from modem_lab import FREE
 
@@ -135,6 +137,7 @@ def test_what_can_not_be_read_stays_where_it_is_and_is_named_once(box, notes, oc
     for _ in range(3):
         assert not box.take("ME", [stored(5, octets)])
     assert [event for event, _ in notes] == ["message.unreadable"]
+    assert not re.search("[0-9A-F]{16}", notes[0][1]), "its octets hold a number and a text"
     assert "ME 5" in notes[0][1]
     assert not box.gone
 
