@@ -1,7 +1,7 @@
-"""How much of its time a modem is at work: ten runs over a real pty, a slow modem's times divided by fifty.
+"""How much of its time a modem is at work: ten runs over a real pty, a slow modem's times divided by twenty.
 
-A submit of 4 s takes 80 ms, so that 4 ms are left to hand over the next message, read its report and the reply,
-and delete both. From CTRL-Z to its answer the modem works; the rest, from the first CTRL-Z to the last answer, is
+A submit of 4 s takes 200 ms, so that 10 ms are left to hand over the next message, read its report and the reply,
+and delete both: twice what a slow machine needs for that, and nothing beside the 200 ms that a real modem would leave. From CTRL-Z to its answer the modem works; the rest, from the first CTRL-Z to the last answer, is
 what we left it idle or asked it otherwise. Of that rest the time is taken off in which this process was ready to run
 and the machine ran others: the kernel counts it (schedstat), and it is neither the modem's nor ours.
 """
@@ -23,8 +23,8 @@ from drivers.modem.sim_behaviour import ModemBehaviour
 from drivers.modem.sim_modem import SimulatedModem
 from drivers.modem.simulator import PtyModem
 
-SLOW = 4.0 / 50
-RUNS, MESSAGES = 10, 15
+SLOW = 4.0 / 20
+RUNS, MESSAGES = 10, 8
 LEAST = 0.95
 SCHEDSTAT = Path("/proc/self/schedstat")
 QUICK = Timings(drain=0.02, wake=1.0, quiet=0.01)
