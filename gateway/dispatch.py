@@ -11,15 +11,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from drivers.bearer import Doubtful, Segment, Unsent
-from drivers.sms.split import split
 from gateway.answers import WOULD_EXPIRE, own_error
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, State
-from gateway.model import LANES, Change, Kind, Message, Part, lane_of
+from gateway.model import LANES, Change, Kind, Message, lane_of
 from gateway.outcomes import Outcomes
 from gateway.pins import Pins
 from gateway.queue import ActiveQueue, Allowed
-from gateway.road import Aside, LongSend, Road
+from gateway.road import Aside, LongSend, Road, Room, most_room, segments_left
 from gateway.routing import Choice, Route, Router
 from gateway.stores.store import FlowKey
 
@@ -33,6 +32,12 @@ Recheck = Callable[[Sequence[Message], int], dict[int, Ruling]]
 
 PASSES = 19
 """Messages that may pass a waiting queue before it has a turn: the lanes below keep their 5 %."""
+
+_INFLIGHT, _AT_ONCE, _TAKE = (
+    State.INFLIGHT,
+    Cause.ADMIT_AT_ONCE,
+    Cause.TAKE,
+)  # an enum's members are slow to reach
 
 STALLED = 2.0
 """Seconds without an answer after which what stands ready for a full window goes back to the queue."""
@@ -49,6 +54,7 @@ class Dispatcher:
         self._choices: dict[tuple[str, int], tuple[str, ...]] = {}
         self._pins = Pins()
         self._coming: dict[FlowKey, int] = {}
+        self.barred: frozenset[int] = frozenset()
         self.outcomes = outcomes
         self.roads = outcomes.roads
 
@@ -67,7 +73,7 @@ class Dispatcher:
         found = self._choices.get((route_name, kind))
         if found is None:
             route = self.router.get(route_name)
-            found = () if route is None else self.choice(route, kind).bearers
+            found = () if route is None or kind in self.barred else self.choice(route, kind).bearers
             self._choices[route_name, kind] = found
         return found
 
@@ -85,6 +91,13 @@ class Dispatcher:
     def health_changed(self) -> None:
         self._choices.clear()
 
+    def bar(self, kinds: frozenset[int]) -> None:
+        """These kinds leave by no bearer, until another call."""
+        lifted, self.barred = self.barred - kinds, kinds
+        self._choices.clear()
+        if lifted:
+            self.pump_all()
+
     def _allowed(self, road: Road) -> Allowed:
         name, choices = road.name, self.choices
         return lambda route, kind: name in choices(route, kind)
@@ -97,24 +110,38 @@ class Dispatcher:
         that must wait the rest of its flow waits too, also while that one is on its way to the disk: see came().
         """
         now = self._clock.now()
-        rooms: dict[tuple[str, int], int] = {}
+        rooms: dict[tuple[str, int], Room] = {}
+        open_to: dict[FlowKey, list[Room]] = {}
         chosen: list[Message] = []
         coming = self._coming
         for m in messages:
             flow = (m.route, m.kind, m.priority, m.account, m.tag)
-            road = None if flow in coming or self._queue.is_held(m) else self._road_with_room(m, now, rooms)
-            if road is None:
+            found = open_to.get(flow)
+            if found is None:
+                found = open_to[flow] = [] if self._queue.is_held(m) else self._rooms(m, now, rooms)
+            if m.group and (pinned := self._pinned(m)) is not None:
+                found = [room for room in found if room.road is pinned]
+            room = None if flow in coming else most_room(found, m.parts)
+            if room is None:
                 coming[flow] = coming.get(flow, 0) + 1
                 continue
-            rooms[road.name, m.kind] -= m.parts
+            road = room.road
+            room.left -= m.parts
             road.taking += m.parts
             m.bearer = road.name
             m.tries = 1
-            m.advance(Cause.ADMIT_AT_ONCE)
+            m.advance(_AT_ONCE)
             if m.group:
-                self._pins.pin(m, road.name, self._clock.now())
+                self._pins.pin(m, road.name, now)
             chosen.append(m)
         return chosen
+
+    def behind(self, messages: Sequence[Message]) -> bool:
+        """Whether one of them must stay behind a message that is still on its way to the disk."""
+        coming = self._coming
+        return bool(coming) and any(
+            (m.route, m.kind, m.priority, m.account, m.tag) in coming for m in messages
+        )
 
     def came(self, waiting: Sequence[Message]) -> None:
         """What reserve() left to the queue is durable, or refused: from here on the queue itself keeps their order."""
@@ -125,21 +152,16 @@ class Dispatcher:
             if left > 0:
                 coming[flow] = left
 
-    def _road_with_room(self, m: Message, now: float, rooms: dict[tuple[str, int], int]) -> Road | None:
-        best: Road | None = None
-        most = m.parts - 1
-        names = self.choices(m.route, m.kind)
-        if m.group and (pinned := self._pinned(m)) is not None:
-            names = (pinned.name,) if pinned.name in names else ()
-        for name in names:
+    def _rooms(self, m: Message, now: float, rooms: dict[tuple[str, int], Room]) -> list[Room]:
+        """What the bearers of its route have for its kind now; one batch shares what is known of one."""
+        found = []
+        for name in self.choices(m.route, m.kind):
             room = rooms.get((name, m.kind))
             if room is None:
-                room = rooms[name, m.kind] = self._straight_room(self.roads[name], m, now)
-            if room > most:
-                best, most = self.roads[name], room
-                if best.health.sick:  # its turn to be tried: beside one that is well it would never be chosen
-                    break
-        return best
+                road = self.roads[name]
+                room = rooms[name, m.kind] = Room(road, self._straight_room(road, m, now))
+            found.append(room)
+        return found
 
     def _straight_room(self, road: Road, m: Message, now: float) -> int:
         room = road.room(now, m.kind)
@@ -158,23 +180,31 @@ class Dispatcher:
 
     def admitted(self, messages: Sequence[Message], durable: bool) -> None:
         """The reserved messages are on disk (or the store refused them): they may leave, or their room is free."""
-        touched: dict[str, Road] = {}
+        touched: dict[str, tuple[Road | None, bool]] = {}
         back: list[Message] = []
         for m in messages:
-            road = self.roads.get(m.bearer)
+            known = touched.get(m.bearer)
+            if known is None:
+                road = self.roads.get(m.bearer)
+                takes = road is not None and road.open and not road.adaptive.paused(self._clock.now())
+                known = touched[m.bearer] = (road, takes)
+            road, takes = known
             if road is not None:
                 road.taking = max(0, road.taking - m.parts)  # bound anew meanwhile, it begins with none
-                touched[road.name] = road
             if not durable:
                 continue
-            if road is not None and road.open and not road.adaptive.paused(self._clock.now()):
-                road.stage(self._segments(m, road), m.kind)
+            if road is not None and takes:
+                if m.parts == 1 or road.bearer.takes_whole:
+                    road.stage_whole(m)
+                else:
+                    road.stage(self._segments(m, road), m.kind)
             else:
                 back.append(m)  # the link went down or slowed down meanwhile: it takes its place again
         if back:
             self.outcomes.give_back(back)
-        for road in touched.values():
-            self.pump(road)
+        for road, _ in touched.values():
+            if road is not None:
+                self.pump(road)
 
     # ── the pump ─────────────────────────────────────────────────────────────────────────────────────────
     def pump(self, road: Road) -> None:
@@ -219,6 +249,7 @@ class Dispatcher:
             if room > 0:
                 messages += self._queue.pop(road.name, room, now_ms, allowed, (kind + 1) * 4)
             taken = sum(m.parts for m in messages)
+        self._queue.taken(messages)  # not before: their rows would be read again, and sent twice
         if messages:
             road.passed = 0
             self._send(road, messages, now_ms)
@@ -244,7 +275,7 @@ class Dispatcher:
                 road.taking += m.parts
                 if m.part_states is not None:
                     self.outcomes.goes_on(m)
-                changes.append(m.advance(Cause.TAKE))
+                changes.append(m.advance(_TAKE))
                 going.append(m)
         if ended:
             self.outcomes.settle(ended)
@@ -273,7 +304,7 @@ class Dispatcher:
 
     def _last_check(self, road: Road, batch: list[Segment]) -> list[Segment]:
         """A STOP may have come between the commit and this moment; a text whose first part has left goes on."""
-        ended = [s for s in batch if isinstance(s.context, Message) and s.context.state is not State.INFLIGHT]
+        ended = [s for s in batch if isinstance(s.context, Message) and s.context.state is not _INFLIGHT]
         if ended:  # a receipt for an earlier try settled it while it stood ready
             batch = [s for s in batch if s not in ended]
             for segment in ended:
@@ -302,27 +333,8 @@ class Dispatcher:
 
     # ── segments ─────────────────────────────────────────────────────────────────────────────────────────
     def _segments(self, m: Message, road: Road) -> list[Segment]:
-        expires = m.expires / 1000 if m.expires else 0.0
-        if m.parts == 1 or road.bearer.takes_whole:
-            whole = Segment(
-                m.id, -1, m.source, m.destination, m.data_coding, m.udh, m.payload, expires, True, m.priority, m
-            )  # fmt: skip
-            return [whole]
-        if m.part_states is None:
-            m.part_states = [Part() for _ in range(m.parts)]
-        reference = (m.id ^ m.id >> 22) & 0xFF
-        out = []
-        for index, (udh, payload) in enumerate(split(m.payload, m.data_coding, reference)):
-            part = m.part_states[index]
-            if part.state is not State.QUEUED:
-                continue  # the carrier has this one: only the rest is sent
-            part.state = State.INFLIGHT
-            part.bearer = road.name
-            part.tries += 1
-            piece = Segment(
-                m.id, index, m.source, m.destination, m.data_coding, udh, payload, expires, True, m.priority, m
-            )  # fmt: skip
-            out.append(piece)
+        """Of a text in parts: those that no carrier has yet."""
+        out = segments_left(m, road.name)
         self.outcomes.long[m.id] = LongSend(len(out))
         return out
 
@@ -339,7 +351,6 @@ class Dispatcher:
                 self.outcomes.pick_up(m)
                 self.outcomes.half_lost(m)
             elif room > 0 and self._may_take(road, aside, now):
-                self.outcomes.pick_up(m)
                 taken.append(m)
                 room -= m.parts
             else:
@@ -350,6 +361,8 @@ class Dispatcher:
     def _may_take(self, road: Road, aside: Aside, now: float) -> bool:
         m = aside.message
         if now < aside.not_before or m.kind not in road.health.kinds or m.state is State.HELD:
+            return False
+        if m.kind in self.barred:
             return False
         if aside.only:
             return road.name == aside.only

@@ -33,6 +33,7 @@ log = structlog.get_logger("gateway.intake")
 
 SAY_AGAIN_MS = 60_000
 """A campaign that is sent under the wrong kind is told of once a minute and account, not once a batch."""
+_NEW, _INFLIGHT = State.NEW, State.INFLIGHT  # an enum's members are slow to reach
 _STATE_CAUSE = {Action.POSTPONE: Cause.POSTPONE, Action.HOLD: Cause.HOLD}
 
 
@@ -70,6 +71,10 @@ class Intake:
         self._references = references
         self._rates: dict[str, SlidingSecond] = {}
         self._newest: asyncio.Future[None] | None = None
+        self._deferred: asyncio.Future[None] | None = None
+        self._slow: tuple[asyncio.Future[None], int] | None = (
+            None  # holds messages that wait; store.begun then
+        )
         self.rules = rules
         self.max_waiting = max_waiting
         self.closed: Callable[[], tuple[int, str] | None] = lambda: None
@@ -194,6 +199,8 @@ class Intake:
     def _as_durable_as_the_first(self, batch: list[Answer]) -> asyncio.Future[None] | None:
         """The first message of a reference may still be on its way to the disk: its id is no answer before."""
         newest = self._newest
+        if self._deferred is not None and not self._deferred.done():
+            newest = self._deferred  # written behind the newest, or not at all
         if newest is None:
             return None
 
@@ -221,16 +228,34 @@ class Intake:
         return Answer(answers.OK, m.id)
 
     def _store(self, taken: list[Message], batch: list[Answer], now_ms: int) -> asyncio.Future[None]:
-        fresh = [m for m in taken if m.state is State.NEW]
+        """Behind a transaction under way that holds messages of the same flow which wait, a batch is written when
+        that one is done and its messages have been taken: it can be in no earlier transaction anyway, and may then
+        leave at once. Otherwise one message that waits would make all those wait that come before it is durable.
+        """
+        slow = self._slow
+        if slow is None or self._ledger.store.begun == slow[1] or not self._dispatcher.behind(taken):
+            return self._write(taken, batch, now_ms)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        slow[0].add_done_callback(lambda _: _follows(self._write(taken, batch, now_ms), durable))
+        self._deferred = durable
+        return durable
+
+    def _write(self, taken: list[Message], batch: list[Answer], now_ms: int) -> asyncio.Future[None]:
+        fresh = [m for m in taken if m.state is _NEW]
         leaving = self._dispatcher.reserve(fresh) if fresh else []
-        waiting = [m for m in fresh if m.state is State.NEW] if len(leaving) < len(fresh) else []
+        waiting = [m for m in fresh if m.state is _NEW] if len(leaving) < len(fresh) else []
         for m in waiting:
             m.due = now_ms
             m.advance(Cause.ADMIT)
         done = self._newest = self._ledger.store.admit(taken)
+        slow = (done, self._ledger.store.begun) if waiting else None
+        if slow is not None:
+            self._slow = slow
 
         def durable(future: asyncio.Future[None]) -> None:
             error = None if future.cancelled() else future.exception()
+            if self._slow is slow:
+                self._slow = None
             if self._newest is future:  # not before: until here a reference may stand that is undone below
                 self._newest = None
             self._dispatcher.came(waiting)
@@ -239,7 +264,7 @@ class Intake:
                 return
             self._ledger.admitted(taken)
             if len(leaving) < len(taken):
-                self._queue.offer((m for m in taken if m.state is not State.INFLIGHT), now_ms)
+                self._queue.offer((m for m in taken if m.state is not _INFLIGHT), now_ms)
             self._dispatcher.admitted(leaving, durable=True)
             if len(leaving) < len(taken):
                 self._dispatcher.pump_all()
@@ -255,7 +280,7 @@ class Intake:
             return
         if released:
             self.go_on(released)
-        count = sum(1 for m in judged if m.state is not State.NEW)
+        count = sum(1 for m in judged if m.state is not _NEW)
         if not count:
             return
         account = judged[0].account
@@ -279,6 +304,24 @@ class Intake:
             if m.reference:
                 self._references.drop(m)
         _refuse(batch, error)
+
+
+def _follows(done: asyncio.Future[None], other: asyncio.Future[None]) -> None:
+    """Let `other` end as `done` does."""
+
+    def ended(future: asyncio.Future[None]) -> None:
+        if other.done():
+            return
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled():
+            other.cancel()
+        elif error is not None:
+            other.set_exception(error)
+            other.exception()  # fetched: who asks no more need not be complained of
+        else:
+            other.set_result(None)
+
+    done.add_done_callback(ended)
 
 
 def _refusal(verdict: Verdict) -> Answer:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from gateway.answers import never_left
+from gateway.answers import ended_unsent
 from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.events import Moved
 from gateway.lifecycle import FINAL, Cause, State, advance
 from gateway.model import Change, Message, MessageIds, Note
-from gateway.outbox import Outbox, receipt_note
+from gateway.outbox import Outbox, receipt_notes
 from gateway.stores.store import Store
 
 __all__ = ["Ledger", "Tally"]
@@ -28,11 +28,9 @@ _ADMITTED = {
 }
 
 
-_REFUSE, _OPT_OUT = int(Cause.REFUSE), int(Cause.OPT_OUT)
-
-
-def _unsent(message: Message) -> bool:
-    return message.state in FINAL and never_left(message.state, message.error, message.sent_at)
+# Names of their own: an enum's members are slow to reach.
+_NEW, _UNKNOWN = State.NEW, State.UNKNOWN
+_ACCEPT, _ADMIT = Cause.ACCEPT, Cause.ADMIT
 
 
 class Tally:
@@ -46,9 +44,24 @@ class Tally:
 
     def add(self, changes: Sequence[Change]) -> None:
         counts = self.counts
+        run: tuple[int, int, str, str] | None = None  # nearly always a batch is one run of the same
+        of_run = 0
         for message, _, cause in changes:
-            key = (cause, message.kind, message.account, message.bearer)
-            counts[key] = counts.get(key, 0) + 1
+            if (
+                run is not None
+                and run[0] == cause
+                and run[1] == message.kind
+                and run[2] == message.account
+                and run[3] == message.bearer
+            ):
+                of_run += 1
+                continue
+            if run is not None:
+                counts[run] = counts.get(run, 0) + of_run
+            run = (cause, message.kind, message.account, message.bearer)
+            of_run = 1
+        if run is not None:
+            counts[run] = counts.get(run, 0) + of_run
 
 
 class Ledger:
@@ -107,15 +120,14 @@ class Ledger:
 
     def admitted(self, messages: Sequence[Message]) -> None:
         """New messages are durable: count and publish them as changes from NEW."""
-        self.publish([(m, State.NEW, _ADMITTED.get(m.state, Cause.ADMIT)) for m in messages])
+        self.publish([(m, _NEW, _ADMITTED.get(m.state, _ADMIT)) for m in messages])
 
     def publish(self, changes: Sequence[Change]) -> None:
         self.tally.add(changes)
         if self.measure is not None:
             self.measure(changes)
         if self.given_back is not None:
-            # All causes that can end what never left lie between these two numbers.
-            ended = [m for m, _, cause in changes if _REFUSE <= cause <= _OPT_OUT and _unsent(m)]
+            ended = ended_unsent(changes)
             if ended:
                 self.given_back(ended)
         if self.bus.watched:
@@ -127,16 +139,15 @@ class Ledger:
         A verdict that corrects UNKNOWN was told already: it is told again only with late_receipts.
         """
         now = self.clock.wall_ms()
-        notes = []
+        ended: list[Message] = []
         for message, before, cause in changes:
             # One batch may accept a message and deliver it too: only the second change ends it.
-            ends = message.state in FINAL and advance(before, cause) is message.state
-            if ends and (before is not State.UNKNOWN or self.late_receipts):
+            if cause is _ACCEPT or message.state not in FINAL or advance(before, cause) is not message.state:
+                continue
+            if before is not _UNKNOWN or self.late_receipts:
                 message.done_at = message.done_at or now
-                note = receipt_note(message, self.ids, now)
-                if note is not None:
-                    notes.append(note)
-        return notes
+                ended.append(message)
+        return receipt_notes(ended, self.ids, now) if ended else []
 
     def end(self, changes: Sequence[Change], then: Callable[[], None] | None = None) -> asyncio.Future[None]:
         """Settle changes that may have ended messages, with the receipts that they owe."""

@@ -142,7 +142,9 @@ FINAL = frozenset({_S.DELIVERED, _S.EXPIRED, _S.DELETED, _S.UNDELIVERABLE, _S.UN
 WAITING = frozenset({_S.SCHEDULED, _S.HELD, _S.QUEUED})
 """The states in which a message is wholly ours: it can still be cancelled, held, replaced."""
 
-_NEXT: dict[int, State] = {frm << 8 | cause: to for frm, cause, to, _ in TRANSITIONS}
+_NEXT_OF: dict[int, dict[int, State]] = {
+    state: {cause: to for frm, cause, to, _ in TRANSITIONS if frm is state} for state in State
+}
 
 
 class WrongCause(Exception):
@@ -152,14 +154,14 @@ class WrongCause(Exception):
 def advance(state: State, cause: Cause) -> State:
     """The state that `cause` leads to from `state`. Raises WrongCause when the table has no such row."""
     try:
-        return _NEXT[state << 8 | cause]
+        return _NEXT_OF[state][cause]
     except KeyError:
         raise WrongCause(f"{cause.name} cannot happen to a message that is {state.name}") from None
 
 
 def can(state: State, cause: Cause) -> bool:
     """Whether the table has a row for this."""
-    return state << 8 | cause in _NEXT
+    return cause in _NEXT_OF[state]
 
 
 RECEIPT_CAUSE: dict[int, Cause] = {

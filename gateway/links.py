@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
 
 import structlog
 
@@ -122,10 +123,11 @@ class Links:
         receipts: list[Receipt] = []
         inbound: list[Inbound] = []
         for event in events:
-            if isinstance(event, Receipt):
-                receipts.append(event)
-            elif isinstance(event, _OUTCOMES):
-                outcomes.append(event)
+            kind = type(event)  # the two that come by the thousand first
+            if kind is Receipt:
+                receipts.append(cast("Receipt", event))
+            elif kind is Accepted or isinstance(event, _OUTCOMES):
+                outcomes.append(cast("Outcome", event))
             elif isinstance(event, Inbound):
                 inbound.append(event)
             elif isinstance(event, LinkChanged):

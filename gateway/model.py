@@ -34,13 +34,16 @@ def lane_of(kind: int, priority: int) -> int:
     return kind * 4 + 3 - priority
 
 
+_NEW, _QUEUED = State.NEW, State.QUEUED  # an enum's members are slow to reach
+
+
 class Part:
     """One segment of a message that needs several: its own carrier id and its own outcome."""
 
     __slots__ = ("bearer", "carrier_id", "done_at", "error", "sent_at", "state", "tries")
 
     def __init__(self) -> None:
-        self.state = State.QUEUED
+        self.state = _QUEUED
         self.bearer = ""
         self.carrier_id = ""
         self.sent_at = 0
@@ -123,7 +126,7 @@ class Message:
         self.parts = parts
         self.registered = registered
         self.expires = expires
-        self.state = State.NEW
+        self.state = _NEW
         self.route = ""
         self.bearer = ""
         self.carrier_id = ""

@@ -14,30 +14,33 @@ from gateway.lifecycle import State
 from gateway.model import Message, MessageIds, Note, NoteKind
 from gateway.stores.store import Store
 
-__all__ = ["Outbox", "Sink", "receipt_note", "wants_receipt"]
+__all__ = ["Outbox", "Sink", "receipt_notes", "wants_receipt"]
 
 HEAD = 2_000
 CHUNK = 500
 
+_DELIVERED, _ENROUTE = State.DELIVERED, State.ENROUTE  # an enum's members are slow to reach
 _SUCCESS, _FAILURE = frozenset({1, 3}), frozenset({1, 2})
 
 
 def wants_receipt(registered: int, state: State) -> bool:
     """SMPP 5.0 §4.7.21, bits 1-0: 1 success or failure, 2 failure only, 3 success only; 0x10 intermediate."""
     asked = registered & 3
-    if state is State.DELIVERED:
+    if state is _DELIVERED:
         return asked in _SUCCESS
-    if state is State.ENROUTE:
+    if state is _ENROUTE:
         return bool(registered & 0x10)
     return asked in _FAILURE
 
 
-def receipt_note(message: Message, ids: MessageIds, now_ms: int) -> Note | None:
-    """What the application is owed for a message in a final state; None if it asked for nothing."""
-    if not wants_receipt(message.registered, message.state):
-        return None
-    seq = ids.take(1, now_ms)[0]
-    return Note(seq, message.account, NoteKind.RECEIPT, message, None, message.state, message.error, now_ms)
+def receipt_notes(messages: Sequence[Message], ids: MessageIds, now_ms: int) -> list[Note]:
+    """What applications are owed for messages in final states; nothing for one that asked for nothing."""
+    asked = [m for m in messages if wants_receipt(m.registered, m.state)]
+    receipt = NoteKind.RECEIPT
+    return [
+        Note(seq, m.account, receipt, m, None, m.state, m.error, now_ms)
+        for seq, m in zip(ids.take(len(asked), now_ms), asked, strict=True)
+    ]
 
 
 class Sink(Protocol):

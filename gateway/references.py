@@ -7,6 +7,7 @@ are read back from the messages themselves. With another recipient or text, a re
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from gateway.model import EPOCH_MS, Message
 __all__ = ["References", "Table"]
 
 HORIZON_MS = 86_400_000
+SLICE = 2_000
+"""References filed in one transaction."""
 
 Known = tuple[int, str, bytes | None]
 """The message of a reference: its id, recipient and text (None once wiped)."""
@@ -39,6 +42,7 @@ class References:
         self._table = table
         self._young: dict[tuple[str, str], tuple[int, int]] = {}
         self._leaving: dict[tuple[str, str], tuple[int, int]] = {}
+        self._filed: asyncio.Future[None] | None = None
 
     def load(self) -> None:
         """At start: those that had not been filed when the last process ended."""
@@ -78,14 +82,32 @@ class References:
             return
         self._leaving, self._young = self._young, {}
         known = [(account, reference, hit[0]) for (account, reference), hit in self._leaving.items()]
-        done = self._table.file(known, now_ms)
+        self._filed = asyncio.get_running_loop().create_future()
+        self._file(deque(known), self._filed, now_ms)
+
+    async def filed(self, now_ms: int) -> None:
+        """Until all that is known now is filed, or could not be: then it is young again."""
+        for _ in range(2):  # what is under way already, and what has come since
+            self.flush(now_ms)
+            if self._leaving and self._filed is not None:
+                await self._filed
+
+    def _file(self, left: deque[tuple[str, str, int]], all_done: asyncio.Future[None], now_ms: int) -> None:
+        """Some, then the rest: in one piece those of five seconds would stop the loop for a tenth of a second."""
+        some = [left.popleft() for _ in range(min(SLICE, len(left)))]
 
         def durable(future: asyncio.Future[None]) -> None:
-            if future.cancelled() or future.exception() is not None:
+            failed = future.cancelled() or future.exception() is not None
+            if left and not failed:
+                self._file(left, all_done, now_ms)
+                return
+            if failed:
                 self._young = {**self._leaving, **self._young}
             self._leaving = {}
+            if not all_done.done():
+                all_done.set_result(None)
 
-        done.add_done_callback(durable)
+        self._table.file(some, now_ms).add_done_callback(durable)
 
 
 def _digests(message: Message) -> tuple[int, int]:

@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Iterable
 
 from drivers.bearer import Accepted, Bearer, Doubtful, Refused, Remedy, Segment, Unsent
-from gateway.model import Kind, Message
+from drivers.sms.split import split
+from gateway.lifecycle import State
+from gateway.model import Kind, Message, Part
 from gateway.routing import Health
 from gateway.throttle import Adaptive, Backoff, SlidingSecond, Throttle
 
-__all__ = ["AHEAD", "Aside", "LongSend", "Road"]
+__all__ = ["AHEAD", "Aside", "LongSend", "Road", "Room", "most_room", "segments_left"]
 
 AHEAD = 0.02
 """Seconds before its slot that a message is made durable as INFLIGHT: about one commit."""
@@ -23,6 +25,9 @@ AHEAD = 0.02
 AHEAD_OF_ANSWERS = 0.05
 """Seconds of answers that are counted on: a bearer that has just answered n segments will soon take n more, and
 those may be made durable now, so that a window is refilled at once and not one commit later."""
+
+
+_LOWEST = Kind.MARKETING  # an enum's members are slow to reach
 
 
 class Road:
@@ -100,7 +105,7 @@ class Road:
             (n for n in known if n[:1] == "+" and n[1:].isdecimal()), self.name
         )  # one that is not masked
 
-    def room(self, now: float, kind: int = Kind.MARKETING) -> int:
+    def room(self, now: float, kind: int = _LOWEST) -> int:
         """How many more segments of this kind may be made INFLIGHT now; a reserve leaves higher kinds more."""
         if not self.open or self.adaptive.paused(now):
             return 0
@@ -109,9 +114,7 @@ class Road:
             return 0
         if self.health.sick:  # one message at a time, to see whether it is well again
             free = min(free, 1) if not self.unanswered else 0
-        ready = (
-            self.staged_count if kind == Kind.MARKETING else sum(len(self.staged[k]) for k in range(kind + 1))
-        )
+        ready = self.staged_count if kind == _LOWEST else sum(len(self.staged[k]) for k in range(kind + 1))
         return min(free, self.throttle.free(now + AHEAD, kind)) - ready - self.taking
 
     def look_at(self, outcomes: Iterable[Accepted | Refused | Unsent | Doubtful], now: float) -> str:
@@ -124,7 +127,7 @@ class Road:
                 turned = health.trouble(outcome.segment.id, outcome.reason, now)
             elif isinstance(outcome, Refused) and outcome.remedy in (Remedy.RETRY, Remedy.SLOW_DOWN):
                 turned = health.trouble(outcome.segment.id, outcome.text, now)
-            elif health.fine():
+            elif health.fine(now):
                 return "well"
             else:
                 continue
@@ -137,6 +140,15 @@ class Road:
         before = len(queue)
         queue.extend(segments)
         self.staged_count += len(queue) - before
+
+    def stage_whole(self, m: Message) -> None:
+        """The same of a message that goes in one piece."""
+        expires = m.expires / 1000 if m.expires else 0.0
+        whole = Segment(
+            m.id, -1, m.source, m.destination, m.data_coding, m.udh, m.payload, expires, True, m.priority, m
+        )  # fmt: skip
+        self.staged[m.kind].append(whole)
+        self.staged_count += 1
 
     def hand_over(self, now: float) -> list[Segment]:
         """The staged segments that may go to the transport at this very moment; the throttle counts them."""
@@ -166,6 +178,51 @@ class Road:
             queue.clear()
         self.staged_count = 0
         return out
+
+
+class Room:
+    """What a bearer may take at once of one kind, while a batch is given out: `left` segments."""
+
+    __slots__ = ("left", "road")
+
+    def __init__(self, road: Road, left: int) -> None:
+        self.road = road
+        self.left = left
+
+
+def most_room(rooms: Iterable[Room], parts: int) -> Room | None:
+    """That of the bearer which has most, if one has enough."""
+    best: Room | None = None
+    most = parts - 1
+    for room in rooms:
+        if room.left > most:
+            best, most = room, room.left
+            if (
+                best.road.health.sick
+            ):  # its turn to be tried: beside one that is well it would never be chosen
+                break
+    return best
+
+
+def segments_left(m: Message, bearer: str) -> list[Segment]:
+    """Of a text in parts: those that no carrier has yet, on their way by this bearer now."""
+    expires = m.expires / 1000 if m.expires else 0.0
+    if m.part_states is None:
+        m.part_states = [Part() for _ in range(m.parts)]
+    reference = (m.id ^ m.id >> 22) & 0xFF
+    out = []
+    for index, (udh, payload) in enumerate(split(m.payload, m.data_coding, reference)):
+        part = m.part_states[index]
+        if part.state is not State.QUEUED:
+            continue  # the carrier has this one: only the rest is sent
+        part.state = State.INFLIGHT
+        part.bearer = bearer
+        part.tries += 1
+        piece = Segment(
+            m.id, index, m.source, m.destination, m.data_coding, udh, payload, expires, True, m.priority, m
+        )  # fmt: skip
+        out.append(piece)
+    return out
 
 
 class LongSend:

@@ -130,9 +130,12 @@ class Esme:
                 self._report(events)
             return
         sms = [request for request in received.requests if isinstance(request, Sm)]
-        for request in received.requests:
-            if not isinstance(request, Sm):  # alert_notification, outbind: nothing that we use, nor answer
-                self._note(bind, "pdu.ignored", repr(request))
+        if len(sms) < len(received.requests):
+            for request in received.requests:
+                if not isinstance(
+                    request, Sm
+                ):  # alert_notification, outbind: nothing that we use, nor answer
+                    self._note(bind, "pdu.ignored", repr(request))
         answered = len(events)
         self._reader.read(sms, self._wall(), events)
         if not sms:

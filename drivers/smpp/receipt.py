@@ -119,7 +119,8 @@ _appendix_b = re.compile(
     r"stat:([A-Z]+) err:(\w+) [tT]ext:",
     re.ASCII,
 ).match
-_STATES = tuple(MessageState)
+_BY_OCTETS = {bytes(zeros) + bytes((state,)): state for state in MessageState for zeros in range(4)}
+_IS_RECEIPT = ReceiptKind.RECEIPT  # an enum's members are slow to reach
 _BLANKS = " \t\r\n\f\v"
 _NO_TLVS: dict[int, bytes] = {}
 
@@ -141,16 +142,14 @@ def parse(
         receipt = _walk(readable, tlvs, dialect, "utf-16-be" if wide else "latin-1")
     else:
         tail = readable[match.end() :].encode("utf-16-be") if wide else text[match.end() :]
-        receipt = ParsedReceipt(_trim(tail, wide), *match.groups())
+        receipt = ParsedReceipt(_trim(tail, wide) if tail else tail, *match.groups())
     state = dialect.states.get(receipt.stat)
     if tlvs:
         receipt.id = _text_tlv(tlvs, dialect.id_tags) or receipt.text_id
         receipt.network_error = _first(tlvs, dialect.code_tags)
-        number = int.from_bytes(_first(tlvs, dialect.state_tags) or b"\xff")
-        if number < len(_STATES):
-            state = _STATES[number]
+        state = _BY_OCTETS.get(_first(tlvs, dialect.state_tags), state)
     receipt.state = state
-    receipt.final = state in dialect.final and kind is ReceiptKind.RECEIPT
+    receipt.final = state in dialect.final and kind is _IS_RECEIPT
     return receipt
 
 

@@ -77,24 +77,24 @@ class SimulatedCarrier:
         self._server: asyncio.Server | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._numbers = 0
+        self._agenda.add(clock() + TICK, self._tick)
 
     # ── its life ────────────────────────────────────────────────────────────────────────────────────────
     async def start(self, host: str = "127.0.0.1", port: int = 0, ssl: SSLContext | None = None) -> int:
         """Listen; returns the port, which the system chooses for 0. Raises OSError."""
         self._server = await listen(host, port, self._link, ssl)
         chosen = int(self._server.sockets[0].getsockname()[1])
-        self._later(TICK, self._tick)
+        self._arm()
         self._tale.tell("listening", host=host, port=chosen)
         return chosen
 
     async def stop(self) -> None:
-        """Close everything; what had not been delivered is forgotten."""
+        """Close everything. What is accepted stays so: after the next start its receipts leave, due or overdue."""
         if self._server is not None:
             self._server.close()
             self.drop_links()
             await self._server.wait_closed()
             self._server = None
-        self._agenda.clear()
         if self._timer is not None:
             self._timer.cancel()
         self._log.close()

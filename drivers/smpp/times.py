@@ -114,12 +114,13 @@ def format_relative(seconds: float) -> bytes:
 
 def receipt_date(t: float) -> bytes:
     """YYMMDDhhmm in UTC, as Appendix B writes "submit date" and "done date"."""
-    return _receipt_minute(int(t // 60))
+    return receipt_minute(int(t // 60))
 
 
 # A stream of receipts names a few minutes again and again: those of its submissions, and the present one.
 @lru_cache(maxsize=1024)
-def _receipt_minute(minute: int) -> bytes:
+def receipt_minute(minute: int) -> bytes:
+    """The same of a whole minute since 1970."""
     return datetime.fromtimestamp(minute * 60, UTC).strftime("%y%m%d%H%M").encode()
 
 

@@ -17,6 +17,9 @@ from gateway.model import Kind, Message, Mo, Note, NoteKind
 __all__ = ["Deliveries"]
 
 _RECEIPT, _INTERMEDIATE, _UDHI = 0x04, 0x20, 0x40
+# Names of their own: an enum's members are slow to reach.
+_OTP, _MO, _IS_RECEIPT = Kind.OTP, NoteKind.MO, NoteKind.RECEIPT
+_ID_TAG, _OCTETS = Tag.RECEIPTED_MESSAGE_ID, Alphabet.OCTETS
 _SHOWN = {State.HELD: State.ENROUTE, State.QUEUED: State.ENROUTE, State.INFLIGHT: State.ENROUTE}
 
 
@@ -34,28 +37,29 @@ class Deliveries:
 
     def bodies(self, note: Note) -> list[bytes]:
         """The bodies of the deliver_sm that this note takes: one, but for a long reply in parts."""
-        if note.kind is NoteKind.MO:
+        if note.kind is _MO:
             return self._reply(note.mo) if note.mo is not None else []
-        return [self._receipt(note, note.message)] if note.message is not None else []
+        return [self.receipt(note, note.message)] if note.message is not None else []
 
     # ── receipts ─────────────────────────────────────────────────────────────────────────────────────────
-    def _receipt(self, note: Note, m: Message) -> bytes:
+    def receipt(self, note: Note, m: Message) -> bytes:
+        """The one body of a note about a message."""
         message_id = b"%d" % (m.public_id if m.group else m.id)
         stat, state_tlv = self._state(note.state)
         text = receipt.format_text(
             message_id,
-            times.receipt_date(m.submitted_at / 1000),
-            times.receipt_date(note.at / 1000),
+            times.receipt_minute(m.submitted_at // 60_000),
+            times.receipt_minute(note.at // 60_000),
             stat,
             error_code(note.state, note.error),
-            b"" if m.kind == Kind.OTP else self._beginning(m),
+            b"" if m.kind == _OTP else self._beginning(m),
         )
         tlvs = b""
         if self._tlvs:
-            tlvs = tlv(Tag.RECEIPTED_MESSAGE_ID, message_id + b"\0") + state_tlv
+            tlvs = tlv(_ID_TAG, message_id + b"\0") + state_tlv
             if m.user_reference >= 0:
                 tlvs += tlv(Tag.USER_MESSAGE_REFERENCE, m.user_reference.to_bytes(2, "big"))
-        esm_class = _RECEIPT if note.kind is NoteKind.RECEIPT else _INTERMEDIATE
+        esm_class = _RECEIPT if note.kind is _IS_RECEIPT else _INTERMEDIATE
         if m.echo:
             cut = m.echo.index(0, 2) + 1
             return sm_body(m.echo[:cut], m.echo[cut:], text, b"", esm_class, tlvs=tlvs)
@@ -73,7 +77,7 @@ class Deliveries:
         """The first octets of the text, in the alphabet of data_coding 0."""
         if m.data_coding == 0 and self._account.default_alphabet == "gsm7":
             return m.payload[:20]
-        if alphabet_of(m.data_coding) is Alphabet.OCTETS:
+        if alphabet_of(m.data_coding) is _OCTETS:
             return b""
         return decode(m.payload[:40], m.data_coding)[:20].encode("ascii", "replace")
 

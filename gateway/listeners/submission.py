@@ -29,7 +29,14 @@ SERVICE_TYPES = {
 """Kinds as an application names them; empty and CMT mean its account's default."""
 
 _LIMITS = ((Tag.CLIENT_REFERENCE, 64), (Tag.CAMPAIGN_TAG, 64), (Tag.CONSENT_REFERENCE, 128))
+# Names of their own: an enum's members are slow to reach.
+_DATA_SM, _PAYLOAD, _SAR = Command.DATA_SM, Tag.MESSAGE_PAYLOAD, Tag.SAR_MSG_REF_NUM
+_REFERENCE, _TAG, _CONSENT, _USER_REFERENCE = (
+    Tag.CLIENT_REFERENCE, Tag.CAMPAIGN_TAG, Tag.CONSENT_REFERENCE, Tag.USER_MESSAGE_REFERENCE,
+)  # fmt: skip
 _UDHI = 0x40
+_SURELY_ONE = 140
+"""Octets of text that fit one segment in whatever alphabet."""
 _IA5 = b"\t\n\f\r" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 """What stands in a text of data_coding 1; beyond ASCII it is read as Latin-1."""
 S = CommandStatus
@@ -56,18 +63,22 @@ class Submissions:
     def read(self, pdu: Sm, now: float) -> Message:
         """The message of a submit_sm or data_sm; now: Unix seconds. Raises Refused."""
         account = self._account
-        kind = self._kind(pdu.service_type)
-        source, plain_source = self._source(pdu)
+        kind = self._kind(pdu.service_type) if pdu.service_type else account.default_kind
+        address_of = (pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr)
+        source, plain_source = self._sources.get(address_of) or self._source(*address_of)
         destination, plain = self._destination(pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr)
         data_coding, udh, payload = self._text(pdu)
-        parts = segment_count(payload, data_coding) if not udh else 1
+        parts = 1 if udh or len(payload) <= _SURELY_ONE else segment_count(payload, data_coding)
         if parts > account.max_segments:
             raise Refused(
                 S.ESME_RINVMSGLEN,
                 f"account {account.name} may send {account.max_segments} segments; the text takes"
                 f" {cost(payload, data_coding, parts, account.smart_encoding)}",
             )
-        due, expires = self._times(pdu, kind, now)
+        if pdu.schedule_delivery_time or pdu.validity_period:
+            due, expires = self._times(pdu, kind, now)
+        else:
+            due, expires = 0, int((now + account.validity[kind]) * 1000)
         message = Message(
             0, account.name, kind, min(pdu.priority_flag, 3), source, destination, data_coding, udh, payload, parts,
             pdu.registered_delivery, expires,
@@ -97,7 +108,7 @@ class Submissions:
     # ── who ──────────────────────────────────────────────────────────────────────────────────────────────
     def _kind(self, service_type: bytes) -> Kind:
         account = self._account
-        if not service_type or service_type == b"CMT":
+        if service_type == b"CMT":
             return account.default_kind
         kind = SERVICE_TYPES.get(service_type)
         if kind is None:
@@ -109,21 +120,17 @@ class Submissions:
             raise Refused(S.ESME_RINVSERTYP, f"account {account.name} may not send kind {kind.name.lower()}")
         return kind
 
-    def _source(self, pdu: Sm) -> tuple[str, bool]:
-        key = (pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr)
-        if not pdu.source_addr:
+    def _source(self, ton: int, npi: int, addr: bytes) -> tuple[str, bool]:
+        """One that was not seen before: its canonical form, and whether it is written in that."""
+        if not addr:
             return self._account.default_sender, False
-        known = self._sources.get(key)
-        if known is None:
-            try:
-                text = address.source(*key)
-            except AddressError as error:
-                raise Refused(
-                    S.ESME_RINVSRCADR, f"source address {_show(pdu.source_addr)}: {error}"
-                ) from error
-            known = (text, address.wire(text) == key)
-            if len(self._sources) < 1000:
-                self._sources[key] = known
+        try:
+            text = address.source(ton, npi, addr)
+        except AddressError as error:
+            raise Refused(S.ESME_RINVSRCADR, f"source address {_show(addr)}: {error}") from error
+        known = (text, address.wire(text) == (ton, npi, addr))
+        if len(self._sources) < 1000:
+            self._sources[ton, npi, addr] = known
         return known
 
     def _destination(self, ton: int, npi: int, addr: bytes) -> tuple[str, bool]:
@@ -141,12 +148,12 @@ class Submissions:
     # ── what ─────────────────────────────────────────────────────────────────────────────────────────────
     def _text(self, pdu: Sm) -> tuple[int, bytes, bytes]:
         """(data_coding, udh, payload), the alphabet made one that every bearer knows."""
-        if pdu.short_message and Tag.MESSAGE_PAYLOAD in pdu.tlvs:
+        if pdu.tlvs and pdu.short_message and _PAYLOAD in pdu.tlvs:
             raise Refused(
                 S.ESME_RINVMSGLEN,
                 "short_message and message_payload are both there: send one (SMPP 3.4 §4.4.1)",
             )
-        if pdu.command_id == Command.DATA_SM and Tag.MESSAGE_PAYLOAD not in pdu.tlvs:
+        if pdu.command_id == _DATA_SM and _PAYLOAD not in pdu.tlvs:
             raise Refused(
                 S.ESME_RMISSINGOPTPARAM, "data_sm has its text in message_payload (SMPP 3.4 §4.7.1)"
             )
@@ -156,7 +163,7 @@ class Submissions:
             udh, octets = split_udh(octets)
             if not udh:
                 raise Refused(S.ESME_RINVESMCLASS, "UDHI is set and the text holds no user data header")
-        if pdu.tlvs and not udh and Tag.SAR_MSG_REF_NUM in pdu.tlvs:
+        if pdu.tlvs and not udh and _SAR in pdu.tlvs:
             udh = _from_sar(pdu.tlvs)
         data_coding = pdu.data_coding
         account = self._account
@@ -203,11 +210,13 @@ class Submissions:
         for tag, most in _LIMITS:
             if len(tlvs.get(tag, b"")) > most:
                 raise Refused(S.ESME_RINVPARLEN, f"TLV {tag:#06x}: at most {most} octets")
-        message.reference = _utf8(tlvs, Tag.CLIENT_REFERENCE)
-        message.tag = _utf8(tlvs, Tag.CAMPAIGN_TAG)
-        if Tag.CONSENT_REFERENCE in tlvs:
-            message.consent = _utf8(tlvs, Tag.CONSENT_REFERENCE)
-        reference = tlvs.get(Tag.USER_MESSAGE_REFERENCE, b"")
+        if _REFERENCE in tlvs:
+            message.reference = _utf8(tlvs, _REFERENCE)
+        if _TAG in tlvs:
+            message.tag = _utf8(tlvs, _TAG)
+        if _CONSENT in tlvs:
+            message.consent = _utf8(tlvs, _CONSENT)
+        reference = tlvs.get(_USER_REFERENCE, b"")
         if len(reference) == 2:
             message.user_reference = int.from_bytes(reference, "big")
 

@@ -161,3 +161,17 @@ def migrate(db: sqlite3.Connection, path: Path) -> tuple[int, int]:
             db.execute("ROLLBACK")
         raise explained(path, error) from error
     return version, SCHEMA_VERSION
+
+
+def copy(path: Path, target: Path, key: bytes) -> None:
+    """A consistent copy of a store that may be in use; key: kept in it under KEY_MARK, unless b""."""
+    source = open_reader(path)
+    destination = sqlite3.connect(target)
+    try:
+        source.backup(destination)  # one step: between two, a write would make it begin again
+        if key:
+            destination.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY_MARK, key.hex()))
+            destination.commit()
+    finally:
+        destination.close()
+        source.close()

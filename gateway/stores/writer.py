@@ -22,6 +22,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from gateway.stores.store import BadRow, StoreUnavailable
+from gateway.stores.wide import SIZES, wide
 
 __all__ = ["GroupWriter", "Unit"]
 
@@ -77,7 +78,7 @@ class GroupWriter:
 
     statements: SQL by number, run in that order within a transaction. guarded: numbers of the statements
     whose every row must change exactly one row; `mismatch` is told of the rows that did not.
-    health: told "" when writing works again, else why it does not.
+    health: told "" when writing works again, else why it does not. by_many: statements whose rows go many at once.
     """
 
     def __init__(
@@ -87,8 +88,11 @@ class GroupWriter:
         guarded: frozenset[int],
         mismatch: Callable[[int, Row], None],
         health: Callable[[str], None],
+        by_many: frozenset[int] = frozenset(),
     ) -> None:
         self._db = connection
+        self._by_many = by_many
+        self._made: dict[tuple[int, int], str] = {}
         self._sql = statements
         self._guarded = guarded
         self._mismatch = mismatch
@@ -104,6 +108,7 @@ class GroupWriter:
         self._errands: deque[tuple[Callable[[], object], asyncio.Future[None]]] = deque()
         self._closing: asyncio.Future[None] | None = None
         self._closed = False
+        self.begun = 0
         self.transactions = 0
         self.rows = 0
         self.last_commit = self._loop.time()
@@ -199,6 +204,7 @@ class GroupWriter:
             self._next()
             return
         self._busy = True
+        self.begun += 1
         self._busy_since = self._loop.time()
         self._under_way = units
         self._jobs.put(self._commit)
@@ -227,9 +233,31 @@ class GroupWriter:
         for statement in sorted(by_statement):
             groups = by_statement[statement]
             rows = groups[0] if len(groups) == 1 else list(chain.from_iterable(groups))
-            changed = db.executemany(self._sql[statement], rows).rowcount
+            changed = self._change(statement, rows)
             if changed != len(rows) and statement in self._guarded:
                 raise sqlite3.IntegrityError("a state was not what we thought")
+
+    def _change(self, statement: int, rows: Sequence[Row]) -> int:
+        """Run one statement for all of its rows; how many rows of the table that has changed."""
+        db, sql = self._db, self._sql[statement]
+        changed = done = 0
+        if statement in self._by_many:
+            left = len(rows)
+            for size in SIZES:
+                while left >= size:
+                    values = list(chain.from_iterable(rows[done : done + size]))
+                    changed += db.execute(self._of_size(statement, size), values).rowcount
+                    done += size
+                    left -= size
+            if not left:
+                return changed
+        return changed + db.executemany(sql, rows[done:] if done else rows).rowcount
+
+    def _of_size(self, statement: int, size: int) -> str:
+        made = self._made.get((statement, size))
+        if made is None:
+            made = self._made[statement, size] = wide(self._sql[statement], size)
+        return made
 
     def _one_by_one(self, units: list[Unit]) -> list[Unit]:
         """After a failure: each unit behind a savepoint of its own; returns those that stand."""

@@ -66,10 +66,15 @@ class Histogram:
         self.bounds = tuple(bounds)
         self.series: dict[tuple[str | int, ...], list[int]] = {}
 
-    def add(self, labels: tuple[str | int, ...], ms: int, times: int = 1) -> None:
+    def row(self, labels: tuple[str | int, ...]) -> list[int]:
+        """Where the lengths of these labels are counted."""
         row = self.series.get(labels)
         if row is None:
             row = self.series[labels] = [0] * (len(self.bounds) + 2)
+        return row
+
+    def add(self, labels: tuple[str | int, ...], ms: int, times: int = 1) -> None:
+        row = self.row(labels)
         ms = max(ms, 0)  # two clocks may have met: the id's millisecond may be borrowed from the future
         row[bisect_left(self.bounds, ms)] += times
         row[-1] += ms * times
@@ -101,17 +106,29 @@ class Latencies:
     def add(self, changes: Sequence[Change]) -> None:
         """Changes that are durable: what Ledger.measure hears."""
         now = self._wall_ms()
-        accepted, received = self.accepted.add, self.received.add
         at_once: dict[int, int] = {}
+        found: tuple[Histogram, str, int] | None = None  # nearly always a batch is one run of the same
+        row: list[int] = []
         for m, _, cause in changes:
             if cause is _AT_ONCE:
                 at_once[m.kind] = at_once.get(m.kind, 0) + 1
-            elif cause is _ACCEPT:
-                if m.sent_at:
-                    accepted((m.bearer, m.kind), m.sent_at - (m.id >> 22) - EPOCH_MS)
-            elif cause is _TAKE:
+                continue
+            if cause is _TAKE:
                 self.waited.add((m.kind,), now - max(m.due, m.submitted_at))
-            elif cause in _RECEIPTS and m.sent_at and m.done_at:
-                received((m.bearer, m.kind), m.done_at - m.sent_at)
+                continue
+            if not m.sent_at:
+                continue
+            if cause is _ACCEPT:
+                histogram, ms = self.accepted, m.sent_at - (m.id >> 22) - EPOCH_MS
+            elif cause in _RECEIPTS and m.done_at:
+                histogram, ms = self.received, m.done_at - m.sent_at
+            else:
+                continue
+            if found is None or found[0] is not histogram or found[1] != m.bearer or found[2] != m.kind:
+                found = (histogram, m.bearer, m.kind)
+                row = histogram.row((m.bearer, m.kind))
+            ms = max(ms, 0)  # two clocks may have met: the id's millisecond may be borrowed from the future
+            row[bisect_left(histogram.bounds, ms)] += 1
+            row[-1] += ms
         for kind, count in at_once.items():
             self.waited.add((kind,), 0, count)

@@ -2,9 +2,12 @@
 
 import asyncio
 
-from core import core
+from core import Clock, core
 
+from drivers.bearer import Remedy
+from gateway.answers import SYSTEM_ERROR
 from gateway.lifecycle import State
+from gateway.model import Kind
 
 LONG = b"a" * 400  # three segments
 
@@ -40,6 +43,51 @@ def test_nor_one_whose_commit_is_under_way(tmp_path):
             await gw.passes(1)
             assert [segment.id for segment in gw.a.seen] == [other.id] + [long.id] * 3 + [short.id]
             gw.a.accept()
+            assert not gw.dispatcher._coming
+
+    asyncio.run(story())
+
+
+def test_what_comes_behind_one_that_waits_leaves_at_once_when_there_is_room_again(tmp_path):
+    """Else one message that had to wait would make all those wait that come before it is durable, for ever."""
+
+    async def story():
+        async with core(tmp_path) as gw:
+            gw.a.window = 0
+            first, second, third = gw.sms(), gw.sms(), gw.sms()
+            one = gw.intake.submit(gw.shop, [first])
+            while gw.store.begun == gw.store.transactions:  # until its transaction is under way
+                await asyncio.sleep(0)
+            two = gw.intake.submit(gw.shop, [second])
+            three = gw.intake.submit(gw.shop, [third])
+            gw.a.window = 10
+            assert (first.state, second.state, third.state) == (State.QUEUED, State.NEW, State.NEW)
+            await asyncio.wait([one.durable, two.durable, three.durable])
+            assert (second.state, third.state) == (State.INFLIGHT, State.INFLIGHT)
+            await gw.settled()
+            assert [segment.id for segment in gw.a.seen] == [first.id, second.id, third.id]
+            assert [answer.status for each in (one, two, three) for answer in each.answers] == [0, 0, 0]
+            assert gw.store.read("SELECT count(*) FROM backlog") == [(0,)]
+            assert not gw.dispatcher._coming
+
+    asyncio.run(story())
+
+
+def test_it_is_refused_like_the_one_it_stands_behind_when_the_disk_is_full(tmp_path):
+    async def story():
+        async with core(tmp_path) as gw:
+            gw.a.window = 0
+            bad, good = gw.sms(), gw.sms()
+            one = gw.intake.submit(gw.shop, [bad])
+            while gw.store.begun == gw.store.transactions:
+                await asyncio.sleep(0)
+            gw.store._db.execute("PRAGMA query_only=1")  # from the next transaction on
+            two = gw.intake.submit(gw.shop, [good])
+            await asyncio.wait([one.durable, two.durable])
+            assert one.answers[0].status == 0
+            assert two.answers[0].status == SYSTEM_ERROR
+            assert two.durable.exception() is not None
+            gw.store._db.execute("PRAGMA query_only=0")
             assert not gw.dispatcher._coming
 
     asyncio.run(story())
@@ -89,5 +137,56 @@ def test_what_waits_for_a_later_hour_is_not_looked_at_until_then(tmp_path):
             await gw.passes(0)
             assert len(gw.a.seen) == 1
             assert not gw.dispatcher.waiting
+
+    asyncio.run(story())
+
+
+def test_the_rest_of_half_a_text_leaves_once_though_the_queue_reads_its_row_in_that_very_turn(tmp_path):
+    """It waits aside; behind it, in the same flow, waits a message that the queue must read from the store."""
+
+    async def story():
+        async with core(tmp_path) as gw:
+            long, short = gw.sms(text=LONG), gw.sms(to="+33600000009")
+            await gw.submit(long, short)
+            gw.a.accept(gw.a.given[:1])
+            gw.a.refuse(Remedy.RETRY, segments=[s for s in gw.a.given if s.id == long.id])
+            await gw.passes(1)
+            gw.a.refuse(Remedy.RETRY)
+            await gw.settled()
+            assert (gw.state(long), gw.state(short)) == (State.SCHEDULED, State.SCHEDULED)
+            gw.a.seen.clear()
+            await gw.passes(11)
+            await gw.passes(1)
+            assert sorted((s.id, s.part) for s in gw.a.seen) == [(long.id, 1), (long.id, 2), (short.id, -1)]
+            gw.a.accept()
+            await gw.settled()
+            assert not gw.mismatches
+            assert gw.queue.count == 0
+
+    asyncio.run(story())
+
+
+def test_what_was_given_back_leaves_once_though_each_kind_is_taken_for_itself(tmp_path):
+    """A reserve: the queue is asked for each kind, and may read between two of them what it has just given."""
+
+    async def story():
+        clock = Clock()
+        road = {"rate": 10, "reserve": {Kind.OTP: 5}}
+        async with core(tmp_path, clock=clock, road=road) as gw:
+            sent = [gw.sms(kind=Kind.OTP) for _ in range(5)]
+            await gw.submit(*sent)
+            assert len(gw.a.seen) == 5
+            gw.a.window = 0
+            await gw.submit(gw.sms(kind=Kind.OTP))
+        clock.pass_(5)
+        async with core(tmp_path, clock=clock, road={**road, "window": 0}) as gw:
+            gw.a.window = 100  # now they have been given back: in doubt, and sent again
+            for _ in range(3):
+                await gw.passes(1)
+                gw.a.accept()
+            await gw.settled()
+            assert (len(gw.a.seen), len({s.id for s in gw.a.seen})) == (6, 6)
+            assert not gw.mismatches
+            assert (gw.queue.count, gw.queue._loaded) == (0, {})
 
     asyncio.run(story())

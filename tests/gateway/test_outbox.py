@@ -8,7 +8,7 @@ from making import NOW, message, opened, run
 
 from gateway.lifecycle import Cause, State
 from gateway.model import MessageIds, Note, NoteKind
-from gateway.outbox import CHUNK, HEAD, Outbox, receipt_note, wants_receipt
+from gateway.outbox import CHUNK, HEAD, Outbox, receipt_notes, wants_receipt
 
 
 class Bind:
@@ -87,12 +87,12 @@ def test_registered_delivery_says_which_receipts_are_wanted(registered, states):
 
 def test_a_receipt_tells_what_the_message_says():
     m = message(5, Cause.REFUSE, error="69", account="bank")
-    made = receipt_note(m, MessageIds(0), NOW)
+    (made,) = receipt_notes([m], MessageIds(0), NOW)
     assert (made.account, made.kind, made.message, made.state, made.error, made.at) == (
         "bank", NoteKind.RECEIPT, m, State.REJECTED, "69", NOW,
     )  # fmt: skip
     m.registered = 3
-    assert receipt_note(m, MessageIds(0), NOW) is None
+    assert receipt_notes([m], MessageIds(0), NOW) == []
 
 
 def test_order_and_windows(tmp_path):

@@ -7,6 +7,7 @@ from core import Clock, core
 
 from gateway.answers import REFERENCE_REUSED
 from gateway.model import Kind
+from gateway.stores.store import StoreUnavailable
 
 DAY = 86_400
 
@@ -108,5 +109,41 @@ def test_a_start_reads_no_messages_once_all_references_are_filed(tmp_path):
             ]
             (again,) = await gw.submit(gw.sms(reference="r"))
             assert again.message_id == first.message_id
+
+    asyncio.run(story())
+
+
+def test_many_are_filed_a_slice_at_a_time_and_what_fails_is_young_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.references.SLICE", 10)
+
+    async def story():
+        async with core(tmp_path) as gw:
+            table, sizes, fail = gw.references._table, [], []
+
+            class Counting:
+                find, unfiled, none_left = table.find, table.unfiled, table.none_left
+
+                def file(self, known, now_ms):
+                    sizes.append(len(known))
+                    if not fail:
+                        return table.file(known, now_ms)
+                    future = asyncio.get_running_loop().create_future()
+                    future.set_exception(StoreUnavailable("database or disk is full"))
+                    future.exception()
+                    return future
+
+            gw.references._table = Counting()
+            await gw.submit(*(gw.sms(reference=f"r{n}") for n in range(14)))
+            await gw.references.filed(gw.clock.wall_ms())
+            assert sizes == [10, 4]
+            assert not gw.references._young
+            await gw.submit(*(gw.sms(reference=f"s{n}") for n in range(5)))
+            fail.append(True)
+            await gw.references.filed(gw.clock.wall_ms())
+            assert len(gw.references._young) == 5
+            fail.clear()
+            await gw.references.filed(gw.clock.wall_ms())
+            assert not gw.references._young
+            assert gw.references._table.find("shop", ["s4"]).keys() == {"s4"}
 
     asyncio.run(story())
