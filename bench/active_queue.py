@@ -50,6 +50,7 @@ def through_ours(store: SqliteStore, messages: Sequence[Message], now_ms: int) -
     popped = 0
     while got := queue.pop("sink", SLOTS, now_ms, lambda _route, _kind: True):
         popped += len(got)
+        queue.taken(got)
     ended = time.process_time()
     assert popped == len(messages)
     return 1e6 * (offered - began) / popped, 1e6 * (ended - offered) / popped
@@ -83,6 +84,7 @@ def refilled(store: SqliteStore, waiting: int, now_ms: int) -> float:
     popped = 0
     while got := queue.pop("sink", SLOTS, now_ms, lambda _route, _kind: True):
         popped += len(got)
+        queue.taken(got)
     assert popped == waiting
     return popped / (time.perf_counter() - began)
 

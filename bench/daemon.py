@@ -117,7 +117,8 @@ async def run(options: argparse.Namespace) -> None:
     loop.add_signal_handler(signal.SIGUSR1, status.write, "asked")
     status.write("ready")
     stalls = asyncio.create_task(stall(options.stall)) if options.stall else None
-    while not stop.is_set() and not all(road.open for road in app.dispatcher.roads.values()):  # noqa: ASYNC110 - once
+    roads = app.dispatcher.roads.values()
+    while not stop.is_set() and (app.recall.unread or not all(road.open for road in roads)):  # noqa: ASYNC110 - once
         await asyncio.sleep(0.005)
     status.write("up")
     await stop.wait()

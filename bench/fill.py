@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.lifecycle import Cause, State
 from gateway.model import EPOCH_MS, Kind, Message, MessageIds
 from gateway.stores import files
+from gateway.stores.usage import QUARTER_MS
 
 __all__ = ["TEXT", "Batch", "fill", "history", "messages"]
 
@@ -74,9 +75,12 @@ def fill(path: Path, batches: list[Batch]) -> None:
 
 
 def marked(db: sqlite3.Connection) -> None:
-    """What a gateway that runs writes every few seconds: nothing of this is in flight, no reference waits to be filed."""
+    """What a gateway that runs writes too: nothing of this is in flight, no reference waits to be filed, and what it
+    has used of quotas.
+    """
     for key, above in (("indexed_to", 0), ("inflight_low", 1)):
         db.execute("INSERT OR REPLACE INTO meta SELECT ?, max(id) + ? FROM message", (key, above))
+    db.execute(_USED, (EPOCH_MS, QUARTER_MS))
 
 
 def named(db: sqlite3.Connection, name: str) -> int:
@@ -98,6 +102,9 @@ _LISTED = """
 INSERT INTO backlog (route, kind, priority, account, tag, due, id, expires)
 SELECT route, kind, priority, account, '', due, id, expires FROM message WHERE id >= :from AND id < :until
 """
+_USED = (
+    "INSERT OR REPLACE INTO usage SELECT account, ((id >> 22) + ?) / ?, sum(parts) FROM message GROUP BY 1, 2"
+)
 _FINISHED = f"""{_COUNT}
 INSERT INTO message (id, state, account, kind, priority, source, destination, data_coding, payload, parts, registered,
     expires, route, due, bearer, carrier_id, sent_at, done_at, tries)

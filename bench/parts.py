@@ -30,6 +30,7 @@ REPO = BENCH.parent
 SMPPLOAD = BENCH / "smppload"
 COMPILED = REPO / "build" / "compiled"
 """Where `make compiled` leaves the same program with its hot modules compiled."""
+BYTECODE = REPO / ".cache" / "bench" / "bytecode"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -58,7 +59,9 @@ class Child:
         self.name = name
         self.log = folder / f"{name}.log"
         self.started = time.monotonic()
-        environment = {**os.environ, "PYTHONPATH": str(tree)}
+        # as an installed product: with its bytecode at hand, wherever this shell lets Python keep it
+        environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(BYTECODE)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdout=output, stderr=output, env=environment, cwd=folder

@@ -6,9 +6,15 @@ Kept apart from the protocol, since intake and rules know no SMPP.
 
 from __future__ import annotations
 
-from gateway.lifecycle import State
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-__all__ = ["Answer", "error_code", "never_left", "own_error"]
+from gateway.lifecycle import FINAL, Cause, State
+
+if TYPE_CHECKING:
+    from gateway.model import Change, Message
+
+__all__ = ["Answer", "ended_unsent", "error_code", "never_left", "own_error"]
 
 OK = 0x0000
 MESSAGE_LENGTH = 0x0001
@@ -70,9 +76,21 @@ def never_left(state: State, error: str, sent_at: int) -> bool:
     return state in (State.EXPIRED, State.REJECTED) and error in _OWN_ERRORS
 
 
+def ended_unsent(changes: Sequence[Change]) -> list[Message]:
+    """Those of the changed messages that have ended now and never left: what counts them, counts them back."""
+    first, last = int(Cause.REFUSE), int(Cause.OPT_OUT)  # all causes that can end so lie between these two
+    return [
+        m for m, _, cause in changes
+        if first <= cause <= last and m.state in FINAL and never_left(m.state, m.error, m.sent_at)
+    ]  # fmt: skip
+
+
+_NO_ERROR = frozenset({State.DELIVERED, State.DELETED})
+
+
 def error_code(state: State, error: str) -> bytes:
     """The three characters of `err:` in a receipt: the carrier's code, or the last three hex digits of ours."""
     if not error:
-        return b"000" if state in (State.DELIVERED, State.DELETED) else b"255"
+        return b"000" if state in _NO_ERROR else b"255"
     code = error.encode("ascii", "replace")[-3:]
     return code.rjust(3, b"0")

@@ -2,14 +2,14 @@
 
     app = App(config); await app.start(); await app.stop(drain=30)
 
-Opening order: the store, what it remembers, the bearers, and last the doors; ready means that all listen.
-Stopping goes the other way: doors, a drain of what is on the wire, bearers, the store.
+Opening order: the store, what it remembers, the bearers, and last the doors; ready means that all listen. Long
+lists are read behind open doors (recall.py): only marketing waits for them. Stopping goes the other way: doors, a
+drain of what is on the wire, bearers, the store.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import random
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from typing import IO
 
 import structlog
 
-from drivers.bearer import Bearer, StateStore
-from gateway import answers, build
+from drivers.bearer import Bearer
+from gateway import answers, build, process
 from gateway.accounts import Accounts
 from gateway.alarms import Alarms
 from gateway.auto_replies import AutoReplies
@@ -33,6 +33,7 @@ from gateway.correlation import Correlation
 from gateway.desk import Desk
 from gateway.dispatch import Dispatcher, Ruling
 from gateway.doubts import Doubts
+from gateway.driver_state import DriverState
 from gateway.events import StoreMoved
 from gateway.holds import Holds
 from gateway.intake import Intake
@@ -44,11 +45,12 @@ from gateway.listeners.requests import Requests
 from gateway.listeners.smpp import SmppListener
 from gateway.lookout import Lookout
 from gateway.mo import MobileOriginated
-from gateway.model import Message, MessageIds
+from gateway.model import Kind, Message, MessageIds
 from gateway.notify import notify, watchdog_interval
 from gateway.outbox import Outbox
 from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue
+from gateway.recall import Recall
 from gateway.receipts import Receipts
 from gateway.references import References
 from gateway.reload import reload
@@ -59,17 +61,18 @@ from gateway.rules import Rulebook
 from gateway.rules.consent import ConsentRule
 from gateway.rules.kept_consents import KeptConsents
 from gateway.rules.optouts import OptOuts
+from gateway.rules.reading import ReadingRule
 from gateway.rules.rule import Rule
 from gateway.rules.stop import StopRule
 from gateway.rules.suppressed import SuppressedNumbers, SuppressRule
 from gateway.stops import Stops
-from gateway.stores import files, rows
+from gateway.stores import files
 from gateway.stores.consent_table import ConsentTable
 from gateway.stores.housekeeping import Housekeeping
 from gateway.stores.optout_table import OptOutTable
 from gateway.stores.reference_table import ReferenceTable
 from gateway.stores.reply_table import ReplyTable
-from gateway.stores.sqlite import SqliteStore, open_sqlite
+from gateway.stores.sqlite import open_sqlite
 from gateway.stores.suppressed_table import SuppressedTable
 from gateway.stores.writer_table import WriterTable
 from gateway.suppressions import Suppressions
@@ -83,23 +86,6 @@ log = structlog.get_logger("gateway")
 
 TICK = 0.005
 """How often a waiting backlog is looked at between events: the throttle's slots come by time alone."""
-
-
-class DriverState(StateStore):
-    """A driver's own durable facts, by bearer."""
-
-    def __init__(self, store: SqliteStore, bearer: str) -> None:
-        self._store = store
-        self._bearer = bearer
-
-    async def get(self, key: str) -> str | None:
-        found = await self._store.query(
-            "SELECT value FROM driver_state WHERE bearer=? AND key=?", (self._bearer, key)
-        )
-        return found[0][0] if found else None
-
-    async def put(self, key: str, value: str) -> None:
-        await self._store.write_rows(rows.PUT_DRIVER_STATE, [(self._bearer, key, value)])
 
 
 class App:
@@ -138,10 +124,9 @@ class App:
             asyncio.create_task(self._sweep(), name="sweeper"),
             asyncio.create_task(self._ticks(), name="ticks"),
         ]
-        gc.collect()
-        gc.freeze()  # what lives from start to end need not be looked at again
-        gc.set_threshold(50_000, 20, 100)
+        process.settle()
         log.info("gateway.ready", name=self.config.gateway.name, waiting=self.queue.count)
+        self.recall.go_on()
         notify("READY=1", f"STATUS={self.queue.count} messages wait")
 
     def _open_store(self) -> None:
@@ -192,7 +177,7 @@ class App:
         self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self._recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted
-        self.outcomes.heard_of = self.receipts.heard_of
+        self.doubts.unmatched = self.receipts
         self.writers = LastWriters(WriterTable(self.store), self.optouts.digest)
         self.mo = MobileOriginated(self.ledger, self.owner_of, self.writers)
         self.references = References(ReferenceTable(self.store))
@@ -215,6 +200,10 @@ class App:
             self.store, Housekeeping(self.store), self.desk, self.ledger, self.queue, self.dispatcher,
             self.correlation, self.references, self.mo, build.keep_of(config.store), self._receipt_timeout,
         )  # fmt: skip
+        self.recall = Recall(
+            [self.stops.reading, self.suppressions.reading, self.consents.reading], [self.counters.reading],
+            [self.writers.reading], self.clock, self.store.flush, self._bar,
+        )  # fmt: skip
         self.lookout = Lookout(
             lambda: self.config, self.alarms, self.bus, self.clock, self.outbox, self.dispatcher
         )
@@ -232,10 +221,10 @@ class App:
         self.queue.load(self.clock.wall_ms())
         self.outbox.load()
         self.references.load()
-        self.stops.load()
-        self.suppressions.load()
-        self.consents.load()
-        self.writers.load()
+        self.stops.remember()
+        for each in (self.suppressions, self.consents, self.writers):
+            each.reading.begin()
+        self.recall.start()
         self.mo.load()
         doubtful = self.store.in_doubt()
         if doubtful:
@@ -276,8 +265,9 @@ class App:
 
     def rulebook(self) -> Rulebook:
         """The rules as they are configured now; what they count is read where it is not counted yet."""
-        self.counters.load(self.config, self.store, self.clock.wall_ms())
+        self.counters.apply(self.config, self.store, self.clock.wall_ms())
         made: dict[str, Rule] = {
+            "reading": ReadingRule(lambda: self.recall.unread),
             "stop": StopRule(self.optouts), "suppress": SuppressRule(self.suppressions.numbers),
             "consent": ConsentRule(self.consents.kept),
         }  # fmt: skip
@@ -295,6 +285,8 @@ class App:
             await self.control.stop()
         async with self._reloading:
             pass  # one under way would open bearers behind us
+        if hasattr(self, "recall"):
+            await self.recall.stop()
         if getattr(self, "smpp", None) is not None and self.smpp is not None and drain:
             await self.smpp.drain(min(drain, 5.0))
         if hasattr(self, "links"):
@@ -362,6 +354,10 @@ class App:
                 log.exception("sweeper.failed")
 
     # ── what parts ask ───────────────────────────────────────────────────────────────────────────────────
+    def _bar(self) -> None:
+        """Marketing leaves once it is known who objects to it."""
+        self.dispatcher.bar(frozenset({Kind.MARKETING} if self.recall.barred else ()))
+
     def _recheck(self, messages: Sequence[Message], now_ms: int) -> dict[int, Ruling]:
         return self.rules.recheck(messages, now_ms)  # whichever rulebook is in force: a reload swaps it
 

@@ -7,11 +7,12 @@ after its verdict, which is how a second receipt is seen to be one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from gateway.lifecycle import FINAL, State
 from gateway.model import Message
 
-__all__ = ["Correlation"]
+__all__ = ["Correlation", "Found", "is_settled", "key_of"]
 
 GENERATION = 40_000
 
@@ -22,12 +23,14 @@ Found = tuple[Message, int]
 class Correlation:
     """By bearer and canonical id. at_hand: gives the object of a message that waits in memory, by its id."""
 
-    __slots__ = ("_born", "_old", "_young", "at_hand")
+    __slots__ = ("_born", "_old", "_settled", "_settled_until", "_young", "at_hand")
 
     def __init__(self) -> None:
         self.at_hand: Callable[[int], Message | None] = lambda _: None
         self._young: dict[str, Found] = {}
         self._old: dict[str, Found] = {}
+        self._settled: dict[str, Found] = {}
+        self._settled_until = 0.0
         self._born = 0.0
 
     def add(self, bearer: str, key: str, message: Message, part: int) -> None:
@@ -35,15 +38,26 @@ class Correlation:
 
     def know(self, bearer: str, carrier_id: str, message: Message, part: int) -> None:
         """As add, by the id as the carrier wrote it."""
-        self.add(bearer, _key(carrier_id), message, part)
+        self.add(bearer, key_of(carrier_id), message, part)
+
+    def recall(self, settled: Iterable[tuple[Message, int, str, str]], until: float) -> None:
+        """At start: (message, part, bearer, carrier's id) of what a receipt has settled in the last process."""
+        self._settled = {bearer + " " + key_of(cid): (m, part) for m, part, bearer, cid in settled}
+        self._settled_until = until
 
     def find(self, bearer: str, key: str) -> Found | None:
         name = bearer + " " + key
-        return self._young.get(name) or self._old.get(name)
+        found = self._young.get(name)
+        if found is not None:
+            return found
+        found = self._old.get(name) or self._settled.get(name)
+        if found is not None and is_settled(*found):
+            self._young[name] = found  # its receipt is repeated: it stays known for as long as that goes on
+        return found
 
     def known(self, bearer: str, carrier_id: str, message_id: int) -> Message | None:
         """The object in memory of a message that was read from the store, so that no copy is changed."""
-        found = self.find(bearer, _key(carrier_id))
+        found = self.find(bearer, key_of(carrier_id))
         return found[0] if found is not None and found[0].id == message_id else None
 
     def the_one(self, bearer: str, stored: Message) -> Message:
@@ -63,17 +77,31 @@ class Correlation:
             self.know(bearer, carrier_id, stored, index)
         return stored
 
-    def tidy(self, now: float) -> None:
-        """Called about once a second (and the young generation may outgrow its size by that much)."""
-        if len(self._young) >= GENERATION or (self._young and now - self._born > 60.0):
+    def tidy(self, now: float, doubts: bool = False) -> None:
+        """Called about once a second (and the young generation may outgrow its size by that much).
+
+        doubts: messages wait for a receipt that only their number will name. Until they are settled nothing is
+        forgotten for its age: a receipt that is repeated must not be taken for theirs.
+        """
+        aged = not doubts and now - self._born > 60.0
+        if len(self._young) >= GENERATION or (self._young and aged):
             self._old, self._young = self._young, {}
             self._born = now
-        elif self._old and now - self._born > 60.0:
+        elif self._old and aged:
             self._old = {}
+        if self._settled and now > self._settled_until:
+            self._settled = {}
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
 
-def _key(carrier_id: str) -> str:
+def is_settled(message: Message, part: int) -> bool:
+    """Whether a receipt has said for good what became of it."""
+    state = message.part_states[part].state if part >= 0 and message.part_states else message.state
+    return state in FINAL and state is not State.UNKNOWN
+
+
+def key_of(carrier_id: str) -> str:
+    """The key of an id as the carrier wrote it."""
     return carrier_id.lower().lstrip("0") or carrier_id

@@ -7,11 +7,12 @@ the account; those are few a second, so they are kept on disk, by the recipient'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from drivers.bearer import Accepted
 from gateway.model import Message
+from gateway.reading import Reading
 from gateway.stores.writer_table import Written
 
 __all__ = ["MOST", "LastWriters", "Table"]
@@ -24,7 +25,9 @@ class Table(Protocol):
 
     def all(self) -> list[Written]: ...
 
-    def sent(self, limit: int) -> list[tuple[int, str, str]]: ...
+    def one(self, bearer: str, key: int) -> tuple[str, int] | None: ...
+
+    def sent(self) -> Iterator[list[tuple[int, str, str]]]: ...
 
     def put(self, written: Sequence[Written]) -> None: ...
 
@@ -43,13 +46,27 @@ class LastWriters:
         self._young: dict[int, int] = {}
         self._old: dict[int, int] = {}
         self._own: dict[tuple[str, int], tuple[str, int]] = {}
+        self.reading = Reading("last writers", self._read)
 
     def load(self) -> None:
-        """At start: what is on disk, and what the messages tell."""
-        for bearer, key, account, message in self._table.all():
-            self._own[bearer, key] = (account, message)
-        for message, account, number in self._table.sent(self._most):
-            self._young[hash((account, number))] = message
+        """What is on disk, and what the messages tell, at once."""
+        self.reading.load()
+
+    def _read(self) -> Iterator[None]:
+        """What is written meanwhile is newer than all that is read."""
+        yield
+        kept = {(bearer, key): (account, message) for bearer, key, account, message in self._table.all()}
+        yield
+        for place in self._own:
+            kept.pop(place, None)
+        self._own = {**kept, **self._own}  # the first is the oldest
+        old = self._old
+        for page in self._table.sent():
+            for message, account, number in page:
+                old.setdefault(hash((account, number)), message)
+            yield
+            if len(old) >= self._most or old is not self._old:
+                break
 
     def answered(self, bearer: str, from_own_number: bool, outcomes: Iterable[object]) -> None:
         """A bearer's answers, before they are settled: those that say "accepted" have written to somebody."""
@@ -83,7 +100,11 @@ class LastWriters:
 
     def account_of(self, bearer: str, number: str) -> str:
         """The account that wrote last to this number from this bearer's own; "" when none is remembered."""
-        return self._own.get((bearer, self._digest(number)), ("", 0))[0] if self._own else ""
+        if not self._own and not self.reading.unread:
+            return ""
+        place = (bearer, self._digest(number))
+        found = self._own.get(place) or (self._table.one(*place) if self.reading.unread else None)
+        return found[0] if found is not None else ""
 
     def message_of(self, account: str, number: str) -> int:
         """The id of the last message that this account sent to the number; 0 when none is remembered."""
@@ -92,6 +113,7 @@ class LastWriters:
 
     def forget(self, number: str, accounts: Iterable[str]) -> None:
         """Its owner asked for erasure: nothing leads from a reply of his to an account, or to a message, any more."""
+        self.reading.finish()
         for account in accounts:
             key = hash((account, number))
             self._young.pop(key, None)

@@ -7,7 +7,7 @@ message in doubt goes by its account's on_doubt. SLOW_DOWN and UNSENT burn no tr
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 
 from drivers.bearer import Accepted, Doubtful, Refused, Remedy, Unsent
@@ -26,9 +26,6 @@ Outcome = Accepted | Refused | Unsent | Doubtful
 Early = Callable[[str, str, Message, int, list[Change]], None]
 """Receipts.accepted: settles a receipt that came before this response."""
 
-HeardOf = Callable[[str, str, int], Sequence[tuple[str, str]]]
-"""Receipts.heard_of: (carrier's id, key) of unmatched receipts from a bearer for a number since a time."""
-
 NO_ID = "?"
 """Written where a carrier accepted and gave no id: no receipt can be matched, and its wait must end by time."""
 
@@ -39,6 +36,7 @@ _RANK = {
     Remedy.NEXT_ROUTE: NEXT_ROUTE,
     Remedy.GIVE_UP: GIVE_UP,
 }
+_INFLIGHT, _ACCEPT = State.INFLIGHT, Cause.ACCEPT  # an enum's members are slow to reach
 _FIRST_AGAIN = frozenset({Cause.GIVE_BACK, Cause.DOUBT_RESEND})
 
 
@@ -69,8 +67,8 @@ class Outcomes:
         self.aside: list[Aside] = []
         self.avoid: dict[int, frozenset[str]] = {}
         self.early: Early | None = None
-        self.heard_of: HeardOf | None = None
         correlation.at_hand = self.at_hand
+        doubts.on_wire = self._on_wire
 
     def at_hand(self, message_id: int) -> Message | None:
         """The object of a message that waits here or in the queue."""
@@ -112,20 +110,23 @@ class Outcomes:
     def _heard(self, road: Road, outcomes: deque[Outcome]) -> None:
         """Where only the response was lost, the receipt may be there: it tells as well that the carrier has it.
 
-        Only where as many were heard of as are in doubt for that number: nothing is guessed.
+        Only where as many were heard of as are in doubt for that number, and nobody else; and where they are of
+        several messages, all alike: nothing is guessed.
         """
         by_number: dict[str, list[int]] = {}
         for index, outcome in enumerate(outcomes):
             if type(outcome) is Doubtful:
                 by_number.setdefault(outcome.segment.destination, []).append(index)
-        if self.heard_of is None:
-            return
+        on_wire = Counter(segment.destination for segment in road.unanswered)
         for number, doubtful in by_number.items():
             contexts = [outcomes[index].segment.context for index in doubtful]
             since = min(m.submitted_at for m in contexts if isinstance(m, Message))
-            heard = self.heard_of(road.name, number, since)
-            if len(heard) == len(doubtful):
-                for index, (carrier_id, key) in zip(doubtful, heard, strict=True):
+            heard = self.doubts.heard_of(road.name, number, since)
+            ids = {outcomes[index].segment.id for index in doubtful}
+            alone = on_wire[number] <= len(doubtful) and self.doubts.alone(road.name, number, ids)
+            agree = len(ids) == 1 or len({state for *_, state in heard}) == 1
+            if alone and agree and len(heard) == len(doubtful):
+                for index, (carrier_id, key, _) in zip(doubtful, heard, strict=True):
                     outcomes[index] = Accepted(outcomes[index].segment, carrier_id, key)
 
     def _accepted(
@@ -136,13 +137,14 @@ class Outcomes:
         if outcome.key:
             self._correlation.add(road.name, outcome.key, m, segment.part)
         if segment.part < 0:
-            if m.state is State.INFLIGHT:
+            if m.state is _INFLIGHT:
                 m.carrier_id = outcome.carrier_id or NO_ID
                 m.sent_at = now_ms
                 m.error = m.reason = ""
-                changes.append(m.advance(Cause.ACCEPT))
+                changes.append(m.advance(_ACCEPT))
                 self.doubts.settled(m)
-                self.avoid.pop(m.id, None)
+                if self.avoid:
+                    self.avoid.pop(m.id, None)
         else:
             assert m.part_states is not None
             part = m.part_states[segment.part]
@@ -236,8 +238,10 @@ class Outcomes:
         m.reason = f"in doubt: {why}"
         if action == "resend":
             self._forget_half(m)
+            self.doubts.leave(m, self._clock.now())
             changes.append(m.advance(Cause.DOUBT_RESEND))
         elif action == "stop":
+            self.doubts.leave(m, self._clock.now())
             changes.append(m.advance(Cause.DOUBT_STOP))
         else:
             self.doubts.wait(m, self._clock.now())
@@ -342,13 +346,24 @@ class Outcomes:
             self.settle(changes)
 
     def recover(self, messages: Sequence[Message]) -> None:
-        """At start: these were INFLIGHT when the last process died."""
+        """At start: these were INFLIGHT when the last process died. Its last receipt may tell of one all the same."""
+        now = self._clock.now()
+        self.doubts.recall(messages, now)
         changes: list[Change] = []
+        numbers = Counter((m.bearer, m.destination) for m in messages)
         for m in messages:
             self.goes_on(m)
-            self._in_doubt(m, "restart", changes)
+            if numbers[m.bearer, m.destination] == 1 and self.doubts.told_of(m):
+                self.doubts.wait(m, now)
+            else:
+                self._in_doubt(m, "restart", changes)
         if changes:
             self.settle(changes)
+        self.doubts_over(now)
+
+    def _on_wire(self, bearer: str, number: str) -> bool:
+        road = self.roads.get(bearer)
+        return road is not None and any(segment.destination == number for segment in road.unanswered)
 
     def doubts_over(self, now: float) -> None:
         """The wait for a receipt is over: UNKNOWN, and the application is told."""

@@ -9,10 +9,10 @@ The network is told only when all of it is durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from drivers.bearer import MessageState, NotStored, Receipt
-from gateway.correlation import Correlation, Found
+from gateway.correlation import Correlation, Found, is_settled, key_of
 from gateway.ledger import Ledger
 from gateway.lifecycle import FINAL, RECEIPT_CAUSE, Cause, State, can, verdict
 from gateway.model import Change, Message, Note, NoteKind
@@ -24,6 +24,9 @@ __all__ = ["Receipts"]
 EARLY = 10_000
 """How many unmatched receipts are kept in memory for a submit_sm_resp that may still come."""
 
+RECALLED = 50_000
+"""How many of the newest messages are looked through at start for those to a number that is in doubt."""
+
 _PART_STATE = {
     Cause.DELIVER: State.DELIVERED,
     Cause.FAIL: State.UNDELIVERABLE,
@@ -32,6 +35,7 @@ _PART_STATE = {
     Cause.DELETE: State.DELETED,
     Cause.OVERDUE: State.UNKNOWN,
 }
+_UNKNOWN = State.UNKNOWN  # an enum's members are slow to reach
 _MESSAGE_CAUSE = {state: cause for cause, state in _PART_STATE.items()}
 
 Doubts = Callable[[str, str], Message | None]
@@ -125,13 +129,35 @@ class Receipts:
                 else:
                     index.pop(name, None)
 
-    def heard_of(self, bearer: str, number: str, since_ms: int) -> list[tuple[str, str]]:
-        """(carrier's id, key) of what this bearer has told of a number since then, and nobody has claimed."""
-        found: dict[str, str] = {}
+    def heard_of(self, bearer: str, number: str, since_ms: int) -> list[tuple[str, str, int]]:
+        """(carrier's id, key, state) of what this bearer has told of a number since then, and nobody has claimed."""
+        found: dict[str, tuple[str, str, int]] = {}
         for early in self._early_by_number.get(_numbered(bearer, number), ()):
             if early.orphan.at >= since_ms:
-                found.setdefault(early.names[0][len(bearer) + 1 :], early.orphan.carrier_id)
-        return [(carrier_id, key) for key, carrier_id in found.items()]
+                key = early.names[0][len(bearer) + 1 :]
+                found[key] = (early.orphan.carrier_id, key, early.orphan.state)
+        return list(found.values())
+
+    def take(self, bearer: str, number: str, since_ms: int) -> None:
+        """Match these again: a message that waits in doubt may claim them."""
+        for early in tuple(self._early_by_number.get(_numbered(bearer, number), ())):
+            keys = [name[len(bearer) + 1 :] for name in early.names]
+            if early.orphan.at >= since_ms and self.rematch(early.orphan, keys):
+                self._forget(early)
+
+    def recall(self, doubtful: Sequence[Message], until: float) -> list[Message]:
+        """At start: what the last process knew of the numbers of these messages, which were on the wire.
+
+        The receipts that nobody had claimed; the ids of what was settled, as a carrier repeats what it had no
+        answer to; and, given back, the messages that had ended in doubt themselves.
+        """
+        sent = self._store.sent_lately({m.destination for m in doubtful}, RECALLED)
+        self._correlation.recall(_settled(sent), until)
+        for orphan in self._store.orphans_since(min(m.submitted_at for m in doubtful), EARLY):
+            key = key_of(orphan.carrier_id)
+            if key and self._correlation.find(orphan.bearer, key) is None:
+                self.remember(orphan, [key])
+        return [m for m in sent if m.state is State.UNKNOWN and m.part_states is None and not m.carrier_id]
 
     def rematch(self, orphan: Orphan, keys: Sequence[str]) -> bool:
         """Try an orphan again (an operator asked, or a restart); whether it found its message."""
@@ -159,7 +185,8 @@ class Receipts:
             found = self._correlation.find(bearer, key)
             if found is None:
                 continue
-            if same_number(found[0].destination, receipt.recipient):
+            ours = found[0].destination
+            if ours == receipt.recipient or same_number(ours, receipt.recipient):
                 receipt.matched = index
                 return found
             if index == 0:
@@ -180,14 +207,19 @@ class Receipts:
         return None
 
     def _claimed(self, doubtful: Message, bearer: str, receipt: Receipt) -> Found | None:
-        """The number alone told: of a text in parts, it is the first that has no id yet."""
+        """The number alone told: of a text in parts, it is the first that has no id yet, if none has this one."""
         index = -1
         if doubtful.part_states is None:
-            doubtful.carrier_id = doubtful.carrier_id or receipt.carrier_id
-        else:
-            index = next((n for n, part in enumerate(doubtful.part_states) if not part.carrier_id), -1)
-            if index < 0:
+            if doubtful.carrier_id not in ("", receipt.carrier_id):
                 return None
+            doubtful.carrier_id = receipt.carrier_id
+        else:
+            ids = [part.carrier_id for part in doubtful.part_states]
+            if receipt.carrier_id and receipt.carrier_id in ids:
+                return doubtful, ids.index(receipt.carrier_id)
+            if "" not in ids:
+                return None
+            index = ids.index("")
             part = doubtful.part_states[index]
             part.bearer, part.carrier_id = bearer, receipt.carrier_id
         for key in receipt.keys[:1]:  # its next receipt finds it by this id
@@ -242,12 +274,12 @@ class Receipts:
             if whole is None:
                 return
             cause = whole
-        elif message.state in FINAL and message.state is not State.UNKNOWN:
+        elif message.state in FINAL and message.state is not _UNKNOWN:
             self.duplicates += 1
             return
         if can(message.state, cause):
             message.bearer = message.bearer or bearer
-            message.error = "" if code.strip("0") == "" else code
+            message.error = "" if code == "000" or code.strip("0") == "" else code
             message.done_at = now
             message.reason = "receipt"
             changes.append(message.advance(cause))
@@ -295,6 +327,18 @@ def same_number(ours: str, theirs: str) -> bool:
     if not theirs or not ours or ours == theirs:
         return True
     return len(theirs) >= 8 and ours[-8:] == theirs[-8:]
+
+
+def _settled(messages: Iterable[Message]) -> Iterator[tuple[Message, int, str, str]]:
+    """(message, part, bearer, carrier's id) of what a receipt has settled."""
+    for m in messages:
+        if m.part_states is None:
+            if m.carrier_id and is_settled(m, -1):
+                yield m, -1, m.bearer, m.carrier_id
+            continue
+        for index, part in enumerate(m.part_states):
+            if part.carrier_id and is_settled(m, index):
+                yield m, index, part.bearer, part.carrier_id
 
 
 def _numbered(bearer: str, number: str) -> str:

@@ -6,7 +6,9 @@ configuration is nobody's. Which key takes what is one table: gateway.config.REL
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,6 +21,9 @@ from gateway.reroute import reroute
 from gateway.road import Road
 from gateway.routing import Router
 from gateway.rulebook import law_of
+from gateway.rules import Rulebook
+from gateway.rules.country_file import Law
+from gateway.stores.store import StoreError
 from gateway.throttle import Backoff
 from gateway.watchers import log as logging
 
@@ -58,22 +63,51 @@ async def apply(app: App, new: Config) -> list[dict[str, str]]:
         raise refused
     law = law_of(new)
     served = app.web.check(new)
+    renewed = app.smpp.renewal() if app.smpp is not None else None
     made = _make_bearers(app, new, changes)
-    app.law = law
-    old, app.config = app.config, new
+    old = app.config
+    rules = _rules(app, new, law)
     _accounts(app, old, new)
     served()
-    _live(app, new)
+    if renewed is not None:
+        renewed()
+    _live(app, new, rules)
     await _bearers(app, old, new, made)
     if any(change.key.split(".")[0] == "routes" for change in changes):
         app.dispatcher.router = Router(build.routes_of(new.routes))
         app.outcomes.dissolve()
-        await reroute(app.queue, app.store, app.desk, app.dispatcher.router, app.clock)
+        await _reroute(app)
     app.dispatcher.health_changed()
     app.dispatcher.pump_all()
     log.info("reload.applied", changes=[change.key for change in changes])
     app.bus.publish(Reloaded([change.key for change in changes], "", app.clock.wall_ms()))
     return [{"key": c.key, "effect": c.effect.value, "change": str(c), "why": c.why} for c in changes]
+
+
+def _rules(app: App, new: Config, law: Law | None) -> Rulebook:
+    """`new` is in force with its rules, or, where the store does not tell what they count, nothing is."""
+    before = app.config, app.law
+    app.config, app.law = new, law
+    try:
+        return app.rulebook()
+    except (StoreError, sqlite3.Error):
+        app.config, app.law = before
+        raise
+
+
+async def _reroute(app: App) -> None:
+    """All else is in force by now: a store that cannot be read for a moment does not leave the rest undone."""
+    for wait in (1.0, 5.0, 0.0):
+        try:
+            await reroute(app.queue, app.store, app.desk, app.dispatcher.router, app.clock)
+        except (StoreError, sqlite3.Error) as error:
+            log.warning(
+                "reload.reroute", reason=str(error),
+                remedy="what waits for a route that is gone stays where it is: reload again when the store is well",
+            )  # fmt: skip
+            await asyncio.sleep(wait)
+        else:
+            return
 
 
 def _accounts(app: App, old: Config, new: Config) -> None:
@@ -84,16 +118,17 @@ def _accounts(app: App, old: Config, new: Config) -> None:
         app.smpp.resize_windows()
 
 
-def _live(app: App, new: Config) -> None:
+def _live(app: App, new: Config, rules: Rulebook) -> None:
     logging.configure(new.log)
     app.ledger.late_receipts = new.gateway.late_receipts
     app.intake.max_waiting = new.store.max_waiting
     app.sweeper.keep = build.keep_of(new.store)
     app.store.wipe_at_once = build.wiped_at_once(new)
     app.queue.reweigh()
-    app.rules = app.intake.rules = app.rulebook()
+    app.rules = app.intake.rules = rules
     app.stops.apply(new.rules, app.law)
     app.suppressions.apply(new.rules)
+    app.recall.go_on()
 
 
 def _make_bearers(app: App, new: Config, changes: list[Change]) -> dict[str, Bearer]:

@@ -43,6 +43,10 @@ class Route:
         )
 
     @property
+    def takes_all(self) -> bool:
+        return not (self.to or self.kinds or self.accounts or self.senders)
+
+    @property
     def bearers(self) -> tuple[str, ...]:
         return tuple(name for tier in self.tiers for name in tier)
 
@@ -56,6 +60,9 @@ TROUBLED = 3
 PROBE = 30.0
 """Seconds after the last trouble when a sick bearer is given one message again, to see."""
 
+RELAPSE = 300.0
+"""Seconds after a sickness in which new trouble is taken for the same one: no second patience is had with it."""
+
 SETTLED = 10.0
 """Seconds that a bearer whose place a lower tier took must be back before it is used again: no flapping."""
 
@@ -65,11 +72,14 @@ class Health:
 
     down_since: when its last outage began, a gap shorter than SETTLED being part of it. replaced: (route, kind) of
     the messages that a lower tier takes in its stead. sick: why an open bearer takes nothing, "" while it does;
-    sick_since: when that trouble began. note: why some kinds are not its own, in words, "" for all.
+    sick_since: when that trouble began, a relapse being part of it. note: why some kinds are not its own, in words,
+    "" for all.
     """
 
     __slots__ = (
+        "_trouble_since",
         "_troubled",
+        "_well_since",
         "down_since",
         "enabled",
         "kinds",
@@ -96,6 +106,8 @@ class Health:
         self.sick_since = 0.0
         self.troubled_at = 0.0
         self._troubled: set[int] = set()
+        self._trouble_since = 0.0
+        self._well_since = -RELAPSE
 
     def moved(self, up: bool, reason: str, now: float) -> None:
         """The link opened, closed, or has another reason for what it is."""
@@ -103,7 +115,7 @@ class Health:
             if not up and now - self.since >= SETTLED:
                 self.down_since = now  # else it had not settled: one outage with a gap
             self.since = now
-            self.fine()
+            self.fine(now)
         self.up, self.reason = up, reason
 
     def goes_on_from(self, before: Health) -> None:
@@ -112,22 +124,26 @@ class Health:
         if not before.up:
             self.down_since = before.down_since
 
-    def fine(self) -> bool:
+    def fine(self, now: float) -> bool:
         """Something was accepted, or refused for a message's own sake; whether that ended a sickness."""
         was_sick = bool(self.sick)
         if self._troubled:
             self._troubled.clear()
+        if was_sick:
+            self._well_since = now
         self.sick = ""
         return was_sick
 
     def trouble(self, message_id: int, why: str, now: float) -> bool:
         """A message met an error that is the bearer's, or silence; whether the bearer is sick from now on."""
         if not self._troubled:
-            self.sick_since = now
+            self._trouble_since = now
+            if now - self._well_since >= RELAPSE:
+                self.sick_since = now
         if len(self._troubled) < TROUBLED:
             self._troubled.add(message_id)
         self.troubled_at = now
-        if self.sick or len(self._troubled) < TROUBLED or now - self.sick_since < SICK_AFTER:
+        if self.sick or len(self._troubled) < TROUBLED or now - self._trouble_since < SICK_AFTER:
             return False
         self.sick = why
         return True
@@ -175,9 +191,13 @@ class Router:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = tuple(routes)
+        first = self.routes[0] if self.routes else None
+        self._all = first if first is not None and first.takes_all else None
         self._by_name = {route.name: route for route in routes}
 
     def match(self, account: str, kind: int, source: str, destination: str) -> Route | None:
+        if self._all is not None:
+            return self._all
         for route in self.routes:
             if route.matches(account, kind, source, destination):
                 return route

@@ -1,52 +1,52 @@
 """From [rules], the law and the store to a Rulebook: what each rule is made of, and what counters begin with.
 
-Counters outlive a reload. At start they are read from the stored messages of their period, so that a crash
-forgets nothing; what no account uses is not read. Blocks the loop meanwhile: at start, or at a reload that
-switches a counter on.
+Counters outlive a reload. Quotas begin with the sums that the store keeps; marketing by number is counted again
+from the stored messages of its period, in slices, so that a crash forgets nothing. What no account uses is not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from gateway.accounts import Account
-from gateway.answers import never_left
 from gateway.config import Config
 from gateway.config.lines import line_of, lines
 from gateway.keywords import keyword_faults
-from gateway.lifecycle import State
 from gateway.model import EPOCH_MS, Kind
+from gateway.reading import Reading
 from gateway.rules import Rulebook
 from gateway.rules.consent import ConsentRule
 from gateway.rules.content import ContentRule
 from gateway.rules.country_file import Law, load_law
-from gateway.rules.frequency import FrequencyRule, RollingCounts, counts_alone
+from gateway.rules.frequency import NOTHING, FrequencyRule, RollingCounts, counts_alone
 from gateway.rules.hours import HoursRule
-from gateway.rules.quota import QuotaRule, Usage, month_of
+from gateway.rules.quota import QuotaRule, Usage
 from gateway.rules.rule import Rule
 from gateway.rules.sender import SenderRule
 from gateway.settings import ConfigError, Fault
 from gateway.stores.reader import Reader
+from gateway.stores.usage import NEVER_LEFT, QUARTER_MS
 
 __all__ = ["Counters", "law_of", "rules_of"]
 
 log = structlog.get_logger("rules")
 
-_SLICE = 20_000
-_QUARTER_MS = 900_000
-"""A quarter of an hour: days begin with one in every time zone."""
-_USED = (
-    f"SELECT account, ((id >> 22) + ?) / {_QUARTER_MS}, state, coalesce(error, ''), coalesce(sent_at, 0) > 0,"
-    " sum(parts) FROM message WHERE id>=? GROUP BY 1, 2, 3, 4, 5 ORDER BY 2"
+PAGE = 5_000
+"""Messages of one slice, of whatever kind: some 8 ms."""
+_PAGE = "SELECT id FROM message WHERE id>=? ORDER BY id LIMIT 1 OFFSET ?"
+_MARKETING = (
+    f"SELECT id, destination, udh FROM message WHERE id>=? AND id<? AND kind={int(Kind.MARKETING)}"
+    f" AND NOT {NEVER_LEFT} ORDER BY id"
 )
-"""A month of messages is added up by the database: a row for each of them would take a second a million."""
-_MAY_HAVE_STAYED = frozenset({int(State.DELETED), int(State.EXPIRED), int(State.REJECTED)})
-"""The states of which never_left can be true: the others need not be looked at, a million times at a start."""
+_NEWEST = "SELECT coalesce(max(quarter), 0) FROM usage WHERE account=?"
+_USED = (
+    "SELECT coalesce(sum(iif(quarter>=?, segments, 0)), 0), coalesce(sum(segments), 0) FROM usage"
+    " WHERE account=? AND quarter>=?"
+)
 _BY_LAW = frozenset({"content", "stop", "hours"})
 
 
@@ -96,27 +96,47 @@ def rules_of(
         made["sender"] = SenderRule(law.places)
         made["content"] = ContentRule(config.rules.stop.mention, mention_of, wording)
         made["hours"] = HoursRule(law.places, config.rules.hours.profile)
-    return Rulebook([made[name] for name in config.rules.judging if name in made], account_of)
+    first = ("reading",)  # what is still unread can't be judged
+    return Rulebook([made[name] for name in (*first, *config.rules.judging) if name in made], account_of)
 
 
 class Counters:
-    """What quota and frequency count, over reloads. Empty until load()."""
+    """What quota and frequency count, over reloads. Empty until apply() and what it leaves to be read."""
 
     def __init__(self) -> None:
         self.usage: dict[str, Usage] = {}
         self.marketing = RollingCounts(0)
+        self.reading = Reading("what each number was sent", self._read)
         self._counted: set[str] = set()
+        self._reader: Reader | None = None
+        self._now_ms = 0
 
     def load(self, config: Config, reader: Reader, now_ms: int) -> None:
-        """Read what is not counted yet, and drop what is counted no more."""
+        """As apply(), and all is read when it returns."""
+        self.apply(config, reader, now_ms)
+        self.reading.finish()
+
+    def apply(self, config: Config, reader: Reader, now_ms: int) -> None:
+        """Count what is not counted yet, and drop what is counted no more; `reading` is begun where need be."""
         self._load_usage(config, reader, now_ms)
         per_ms = int(config.rules.frequency.marketing.per * 1000)
         senders = [account for account in config.accounts.values() if "marketing" in account.kinds]
         if "frequency" not in config.rules.order or not senders:
-            self.marketing = RollingCounts(0)
-        elif per_ms != self.marketing.per_ms:
+            per_ms = 0
+        if per_ms != self.marketing.per_ms:
+            self._reader, self._now_ms = reader, now_ms
             self.marketing = RollingCounts(per_ms)
-            self.marketing.load(_marketing_since(reader, now_ms - per_ms))
+            self.reading.begin()
+
+    def _read(self) -> Iterator[None]:
+        counts, reader = self.marketing, self._reader
+        counts.unread = _first_id(self._now_ms - counts.per_ms)
+        yield
+        if counts.per_ms and reader is not None:
+            for upto, rows in _marketing_since(reader, counts.unread):
+                counts.load(rows, upto)
+                yield
+        counts.unread = NOTHING
 
     def _load_usage(self, config: Config, reader: Reader, now_ms: int) -> None:
         counted = {
@@ -124,40 +144,33 @@ class Counters:
             for name, account in config.accounts.items()
             if "quota" in config.rules.order and any((account.quota.segments_per_day, account.quota.segments_per_month))
         }  # fmt: skip
+        zone = ZoneInfo(config.gateway.timezone)
+        fresh: dict[str, Usage] = {}
+        for name in counted - self._counted:
+            number = reader.number(name)
+
+            def since(day: int, month: int, number: int = number) -> tuple[int, int]:
+                ((of_day, of_month),) = reader.read(_USED, (day // QUARTER_MS, number, month // QUARTER_MS))
+                return of_day, of_month
+
+            ((newest,),) = reader.read(_NEWEST, (number,))
+            fresh[name] = Usage(zone)
+            fresh[name].resume(max(now_ms, newest * QUARTER_MS), since)
         for name in self._counted - counted:
             self.usage.pop(name, None)
-        fresh, self._counted = counted - self._counted, counted
-        if not fresh:
-            return
-        zone = ZoneInfo(config.gateway.timezone)
-        since, _ = month_of(now_ms, zone)
-        numbers = {reader.number(name): name for name in fresh}
-        for name in fresh:
-            self.usage[name] = Usage(zone)
-        for account, quarter, state, error, sent, parts in reader.read(_USED, (EPOCH_MS, _first_id(since))):
-            if account in numbers and not never_left(State(state), error, sent):
-                self.usage[numbers[account]].add(parts, quarter * _QUARTER_MS)
+        self.usage.update(fresh)
+        self._counted = counted
 
 
-def _marketing_since(reader: Reader, since_ms: int) -> Iterator[tuple[str, int]]:
-    columns = "destination, udh, state, error, sent_at"
-    for row in _rows(reader, columns, _first_id(since_ms), f"AND kind={int(Kind.MARKETING)}"):
-        message_id, destination, udh, state, error, sent_at = row
-        if udh and not counts_alone(udh):
-            continue
-        if state not in _MAY_HAVE_STAYED or not never_left(State(state), error or "", sent_at or 0):
-            yield destination, (message_id >> 22) + EPOCH_MS
-
-
-def _rows(reader: Reader, columns: str, first_id: int, condition: str) -> Iterator[tuple[Any, ...]]:
-    """All messages from an id on, in order; in slices, so that a long history needs no memory."""
-    sql = f"SELECT id, {columns} FROM message WHERE id>=? {condition} ORDER BY id LIMIT {_SLICE}"
-    while True:
-        found = reader.read(sql, (first_id,))
-        yield from found
-        if len(found) < _SLICE:
-            return
-        first_id = found[-1][0] + 1
+def _marketing_since(reader: Reader, first: int) -> Iterator[tuple[int, list[tuple[int, str]]]]:
+    """Of each page of the messages from an id on: where it ends, and (id, number) of those in it that count."""
+    upto = 0
+    while upto != NOTHING:
+        page = reader.read(_PAGE, (first, PAGE))
+        upto = page[0][0] if page else NOTHING
+        rows = reader.read(_MARKETING, (first, min(upto, NOTHING - 1)))
+        yield upto, [(row[0], row[1]) for row in rows if not row[2] or counts_alone(row[2])]
+        first = upto
 
 
 def _first_id(unix_ms: int) -> int:

@@ -9,7 +9,7 @@ happened to a number stays on disk as proof.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
@@ -26,6 +26,7 @@ from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING
 from gateway.mo import Heard
 from gateway.model import Message, Mo
+from gateway.reading import Reading
 from gateway.road import Road
 from gateway.rules.country import Replies
 from gateway.rules.country_file import Law
@@ -81,6 +82,7 @@ class Stops:
         self._ending: asyncio.Task[None] | None = None
         self.optouts = optouts
         self.table = table
+        self.reading = Reading("opt-outs", self._read)
 
     def apply(self, settings: RulesSettings, law: Law | None) -> None:
         """New settings and words; the lists stay."""
@@ -88,12 +90,25 @@ class Stops:
         self._law = law if "stop" in settings.order else None
         self.optouts.mention = law.vocabulary.mention if law is not None else lambda _: ""
 
-    def load(self) -> None:
-        """At start, before any door opens: marketing waits for the lists."""
-        for scope, digests in self._table.active():
-            self.optouts.fill(scope, digests)
+    def remember(self) -> None:
+        """At start, before any door opens: doubts, and answers that were not given. The list is read behind them."""
         self.optouts.reviews.update(self._table.reviews(self._ledger.clock.wall_ms()))
         self._replies.load()
+        self.reading.begin()
+
+    def load(self) -> None:
+        """All of it, at once."""
+        self.remember()
+        self.reading.finish()
+
+    def _read(self) -> Iterator[None]:
+        """Who objects meanwhile, or no longer does, is heard: the list asks the table about his number first."""
+        self.optouts.stored = self._table.holds
+        yield
+        for scope, digests in self._table.active():
+            self.optouts.fill(scope, digests)
+            yield
+        self.optouts.stored = None
 
     def turn(self) -> None:
         """Each second: answers that found no room are tried again."""

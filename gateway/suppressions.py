@@ -6,7 +6,7 @@ commit. What operators add holds until they remove it, its time is over, or some
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
@@ -14,6 +14,7 @@ from gateway.config.policy import RulesSettings
 from gateway.ledger import Ledger
 from gateway.lifecycle import Cause
 from gateway.model import Change, Message
+from gateway.reading import Reading
 from gateway.road import Road
 from gateway.rules.suppressed import SuppressedNumbers
 from gateway.stores.suppressed_table import FOR_EVER, Strike, SuppressedTable
@@ -45,6 +46,7 @@ class Suppressions:
         self._next_end = FOR_EVER
         self.numbers = numbers
         self.table = table
+        self.reading = Reading("suppressed numbers", self._read)
 
     def apply(self, settings: RulesSettings) -> None:
         """New settings; the list stays. With days = 0, or without the rule, nothing is learnt."""
@@ -53,16 +55,22 @@ class Suppressions:
         self._ledger.learn = self.learn if learns else None
         if settings.suppress.after != self.numbers.after:
             self.numbers.after = settings.suppress.after
-            self.load()
+            self.reading.begin()
 
     def load(self) -> None:
-        """At start, before any door opens."""
+        """The whole list, at once."""
+        self.reading.load()
+
+    def _read(self) -> Iterator[None]:
+        """What is learnt meanwhile asks the table first."""
         self.numbers.clear()
-        for keys in self.table.held(self.numbers.after):
-            self.numbers.fill(keys)
-        for key, strikes in self.table.counted(self.numbers.after) if self.numbers.after > 1 else ():
-            self.numbers.add(key, strikes)
-        self._next_end = self.table.first_end()
+        self.numbers.stored = self.table.strikes
+        yield
+        self._next_end = min(self._next_end, self.table.first_end())
+        for known in self.table.all():
+            self.numbers.fill(known)
+            yield
+        self.numbers.stored = None
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────────────
     def learn(self, changes: Sequence[Change]) -> None:

@@ -78,7 +78,7 @@ class Sweeper:
         now_ms = self._ledger.clock.wall_ms()
         self._turn += 1
         self._dispatcher.every_second()
-        self._correlation.tidy(self._ledger.clock.now())
+        self._correlation.tidy(self._ledger.clock.now(), len(self._dispatcher.outcomes.doubts) > 0)
         if self._store.sick:
             return
         self._store.mark_low()
@@ -146,6 +146,7 @@ class Sweeper:
             _id_before(now_ms - self.keep.text), _id_before(now_ms - self.keep.otp_text)
         )
         await self._house.drop_messages(_id_before(now_ms - self.keep.metadata))
+        await self._house.drop_usage(now_ms)
         upto = _id_before(now_ms - self.keep.outbox)
         for account, (_, oldest) in self._ledger.outbox.counts().items():
             if _id_before(oldest) < upto:

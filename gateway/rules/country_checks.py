@@ -18,6 +18,8 @@ from gateway.settings import Fault, KeyPath
 __all__ = ["of_country", "of_words", "shared_prefixes"]
 
 TimezoneOf = Callable[[str], tzinfo | None]
+_FAR_FROM_EASTER = 100
+"""Days: all feasts that move with it lie between Septuagesima (-63) and Corpus Christi and its octave (+68)."""
 
 
 def of_country(country: Country, file_name: str, timezone_of: TimezoneOf) -> list[Fault]:
@@ -119,6 +121,10 @@ def _holidays(country: Country) -> Iterator[Fault]:
         path: KeyPath = ("holidays", "day", index)
         if _ways(day) != 1:
             yield Fault(path, f'"{day.name}" must have one of date, easter and dates')
+        if day.easter is not None and abs(day.easter) > _FAR_FROM_EASTER:
+            yield Fault(
+                (*path, "easter"), f"must be days after Easter Sunday: 1 is its Monday, is {day.easter}"
+            )
         if day.first_year > day.last_year:
             yield Fault((*path, "last_year"), f"must not be before first_year ({day.first_year})")
         for at, region in enumerate(day.regions):

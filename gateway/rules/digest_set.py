@@ -1,111 +1,102 @@
-"""A set of 64-bit integers in 8 to 32 octets each, where Python's own takes 60 to 100. Pure.
+"""A set of 64-bit integers in 8 octets each, where Python's own takes 60 to 100. Pure.
 
-Open addressing in 256 small tables, so that growing one is a millisecond's work and never all of it at once.
-Good only for numbers that are random already, like digests: their own bits are the hash.
+Sorted arrays, one for each beginning that values can have: what comes sorted, as at a start from the store, is laid
+down whole, and one more moves a few thousand octets. Good only for numbers that are random already, like digests:
+their first bits spread them evenly.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 
 __all__ = ["DigestSet"]
 
-_SHARDS = 256
-_LEAST = 8
+_FULL = 512
+"""Values of one array, on average, from which on there are twice as many arrays; _ARRAYS of them at most."""
+_FEW = 8
+"""An array that has so many times more values than come is not made anew for them."""
+_ARRAYS = 4096
 
 
 class DigestSet:
-    """Signed 64-bit integers other than 0, which marks a free place."""
+    """Signed 64-bit integers. The array of a value is tables[value >> shift]: the negative ones count from the end."""
 
-    __slots__ = ("_count", "_counts", "_tables")
+    __slots__ = ("_count", "_shift", "_tables")
 
     def __init__(self) -> None:
-        self._tables = [array("q", bytes(8 * _LEAST)) for _ in range(_SHARDS)]
-        self._counts = [0] * _SHARDS
+        self._tables = [array("q"), array("q")]
+        self._shift = 63
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
     def __contains__(self, value: int) -> bool:
-        table = self._tables[value & 255]
-        mask = len(table) - 1
-        at = value >> 8 & mask
-        while (found := table[at]) != value:
-            if not found:
-                return False
-            at = at + 1 & mask
-        return True
+        table = self._tables[value >> self._shift]
+        at = bisect_left(table, value)
+        return at < len(table) and table[at] == value
 
     @property
     def octets(self) -> int:
-        """What the tables take."""
-        return sum(8 * len(table) for table in self._tables)
+        """What the arrays take."""
+        return sum(table.buffer_info()[1] * table.itemsize for table in self._tables)
 
     def add(self, value: int) -> bool:
         """Whether it is new."""
-        shard = value & 255
-        table = self._tables[shard]
-        mask = len(table) - 1
-        at = value >> 8 & mask
-        while found := table[at]:
-            if found == value:
-                return False
-            at = at + 1 & mask
-        table[at] = value
+        table = self._tables[value >> self._shift]
+        at = bisect_left(table, value)
+        if at < len(table) and table[at] == value:
+            return False
+        table.insert(at, value)
         self._count += 1
-        self._counts[shard] += 1
-        if 3 * self._counts[shard] > 2 * len(table):
-            self._tables[shard] = _grown(table, 2 * len(table))
+        self._spread()
         return True
 
     def update(self, values: Iterable[int]) -> None:
-        """Many at once, as at start: the same as add, without a call for each."""
-        tables, counts = self._tables, self._counts
-        for value in values:
-            shard = value & 255
-            table = tables[shard]
-            mask = len(table) - 1
-            at = value >> 8 & mask
-            while found := table[at]:
-                if found == value:
-                    break
-                at = at + 1 & mask
-            else:
-                table[at] = value
-                counts[shard] += 1
-                if 3 * counts[shard] > 2 * mask:
-                    tables[shard] = _grown(table, 2 * len(table))
-        self._count = sum(counts)
+        """Many at once: at a fifth of what adding each would cost, and less where they come sorted."""
+        ordered = sorted(values)
+        begin = 0
+        while begin < len(ordered):
+            shard = ordered[begin] >> self._shift
+            end = bisect_left(ordered, (shard + 1) << self._shift, begin)
+            self._lay(shard, ordered[begin:end])
+            begin = end
+        self._spread()
+
+    def _lay(self, shard: int, some: list[int]) -> None:
+        """Sorted values of one array into it."""
+        table = self._tables[shard]
+        before = len(table)
+        if not table or table[-1] < some[0]:
+            table.extend(array("q", dict.fromkeys(some)))
+        elif before > _FEW * len(some):
+            for value in some:
+                at = bisect_left(table, value)
+                if at == len(table) or table[at] != value:
+                    table.insert(at, value)
+        else:
+            table = self._tables[shard] = array("q", sorted({*table, *some}))
+        self._count += len(table) - before
 
     def discard(self, value: int) -> bool:
-        """Whether it was there. What follows it moves up, so that no search ends too early."""
-        if value not in self:
+        """Whether it was there."""
+        table = self._tables[value >> self._shift]
+        at = bisect_left(table, value)
+        if at == len(table) or table[at] != value:
             return False
-        table = self._tables[value & 255]
-        mask = len(table) - 1
-        hole = value >> 8 & mask
-        while table[hole] != value:
-            hole = hole + 1 & mask
-        at = hole
-        while found := table[at := at + 1 & mask]:
-            if (at - (found >> 8) & mask) >= (at - hole & mask):  # its home is not behind the hole
-                table[hole] = found
-                hole = at
-        table[hole] = 0
+        del table[at]
         self._count -= 1
-        self._counts[value & 255] -= 1
         return True
 
-
-def _grown(old: array[int], size: int) -> array[int]:
-    table = array("q", bytes(8 * size))
-    mask = size - 1
-    for value in old:
-        if value:
-            at = value >> 8 & mask
-            while table[at]:
-                at = at + 1 & mask
-            table[at] = value
-    return table
+    def _spread(self) -> None:
+        """Twice as many arrays, a few milliseconds' work at most, when they have become long."""
+        while self._count > _FULL * len(self._tables) and len(self._tables) < _ARRAYS:
+            old, half = self._tables, len(self._tables) // 2
+            self._shift -= 1
+            self._tables = [array("q")] * (2 * len(old))
+            for shard in range(-half, half):
+                table = old[shard]
+                cut = bisect_left(table, (2 * shard + 1) << self._shift)
+                self._tables[2 * shard], self._tables[2 * shard + 1] = table[:cut], table[cut:]

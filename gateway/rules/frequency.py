@@ -10,27 +10,26 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from operator import is_
 from typing import TYPE_CHECKING, ClassVar
 
 from gateway import answers
 from gateway.model import EPOCH_MS, Kind, Message
-from gateway.rules.packed import PackedCounts, packed, packed_recipients
+from gateway.rules.packed import PackedCounts, packed, packed_numbers, packed_recipients
 from gateway.rules.rule import Action, Batch, Verdict
 from gateway.rules.split_texts import TextKey, part_of, text_key
 
 if TYPE_CHECKING:
     from gateway.accounts import Account
 
-__all__ = ["FrequencyRule", "RollingCounts", "counts_alone"]
+__all__ = ["NOTHING", "FrequencyRule", "RollingCounts", "counts_alone"]
 
 _MARKETING = int(Kind.MARKETING)
 _TOGETHER_MS = 300_000
 """Ms during which later parts of a text belong to a first part that was counted."""
 _TEXTS_KEPT = 10_000
-_SOME = 10_000
-"""Rows that are counted together at a start."""
+NOTHING = 2**63
+"""Above every id: nothing is unread."""
 
 
 def counts_alone(udh: bytes) -> bool:
@@ -43,9 +42,11 @@ class RollingCounts:
     """Exact counts by number over the last per_ms milliseconds: a log in order of time, and a count per number.
 
     16 octets a message of the period and some 20 a number. Times are those of message ids, which rise.
+    unread: the id from which on what was taken before is still to be read; what of that is given back meanwhile
+    is not counted when its turn comes.
     """
 
-    __slots__ = ("_counts", "_first", "_keys", "_seen", "_times", "per_ms")
+    __slots__ = ("_counts", "_first", "_gone", "_keys", "_seen", "_times", "per_ms", "unread")
 
     def __init__(self, per_ms: int) -> None:
         self.per_ms = per_ms
@@ -54,6 +55,8 @@ class RollingCounts:
         self._first = 0
         self._counts = PackedCounts()
         self._seen: tuple[Sequence[Message], list[int]] = ((), [])
+        self._gone: set[int] = set()
+        self.unread = NOTHING
 
     def __len__(self) -> int:
         return len(self._times) - self._first
@@ -109,14 +112,31 @@ class RollingCounts:
                 return
             at += 1
 
-    def load(self, rows: Iterable[tuple[str, int]]) -> None:
-        """At start: (number, Unix ms) of those that count, in order of time."""
-        remaining = iter(rows)
-        while some := list(islice(remaining, _SOME)):
-            keys = [packed(number) for number, _ in some]
-            self._times.extend([at_ms for _, at_ms in some])
-            self._keys.extend(keys)
-            self._counts.count(keys)
+    def load(self, rows: Sequence[tuple[int, str]], upto: int) -> None:
+        """Those that count of what was taken from `unread` on and before `upto`: (id, number), the ids rising."""
+        gone = self._gone
+        if gone:
+            rows = [row for row in rows if row[0] not in gone]
+            gone.difference_update([each for each in gone if each < upto])
+        keys = packed_numbers([number for _, number in rows])
+        self._times.extend([(message_id >> 22) + EPOCH_MS for message_id, _ in rows])
+        self._keys.extend(keys)
+        self._counts.count(keys)
+        self.unread = upto
+
+    def give_back(self, message: Message) -> None:
+        """It ended and never left."""
+        if message.id >= self.unread:
+            self._gone.add(message.id)
+        else:
+            self.remove(message.destination, message.submitted_at)
+
+    def take_again(self, message: Message) -> bool:
+        """Whether it will be counted when its turn to be read comes: it was given back a moment ago, for a new text."""
+        if message.id < self.unread:
+            return False
+        self._gone.discard(message.id)
+        return True
 
     def _forget(self, until_ms: int) -> None:
         """Those of this moment and before."""
@@ -171,6 +191,8 @@ class FrequencyRule:
     def taken(self, messages: Sequence[Message]) -> None:
         """They were accepted: count them."""
         counted = [m for m in messages if m.kind == _MARKETING and (not m.udh or counts_alone(m.udh))]
+        if self.counts.unread != NOTHING:
+            counted = [m for m in counted if not self.counts.take_again(m)]
         if not counted:
             return
         self.counts.add_all(counted)
@@ -184,7 +206,7 @@ class FrequencyRule:
     def given_back(self, message: Message) -> None:
         """It was counted and never left us."""
         if message.kind == _MARKETING and counts_alone(message.udh):
-            self.counts.remove(message.destination, message.submitted_at)
+            self.counts.give_back(message)
 
     def _has_begun(self, message: Message, now_ms: int) -> bool:
         """A later part of a text whose first part was counted."""

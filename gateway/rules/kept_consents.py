@@ -68,6 +68,13 @@ class KeptConsents:
         (self._revoked if given else self._given).discard(entry)
         return (self._given if given else self._revoked).add(entry)
 
+    def drop(self, scope: str, key: int) -> None:
+        """As if it had never been given or withdrawn."""
+        self.version += 1
+        entry = (key ^ self._salt(scope)) or 1
+        self._given.discard(entry)
+        self._revoked.discard(entry)
+
     def fill(self, scope: str, keys: Iterable[int], given: bool) -> None:
         """Many at once, as at start."""
         self.version += 1

@@ -1,8 +1,8 @@
 """Who wants no marketing, from whom: the whole list in memory, a few octets each. Pure.
 
 A scope is what an objection covers: short_code:36180, sender:+336…, account:shop, brand:Chappe, global. A number
-is here as a keyed digest only; an entry is its digest crossed with its scope's, so that one digest asks for all
-scopes. Two numbers in one entry: once in 10^13 look-ups among a million.
+is here as a keyed digest only, a set of them for each scope. While the list is still being read from the store,
+whoever changes it learns from there what it would say.
 """
 
 from __future__ import annotations
@@ -46,14 +46,16 @@ class OptOuts:
     mention: the number that a text tells to send STOP to, or "".
     reviews: numbers whose reply may have been an objection, by digest: until when marketing waits (Unix ms).
     version: another number after each change that may cover more than before.
+    stored: while the list is being read, whether the store has an objection; None once all is here.
     """
 
     def __init__(self, key: bytes, mention: Callable[[str], str] = _no_mention) -> None:
         self.digest = Digests(key)
-        self._entries = DigestSet()
-        self._salts: dict[str, int] = {}
-        self._short_codes: list[tuple[str, str, int]] = []
-        self._callers: dict[tuple[str, str, str, str], list[tuple[str, int]]] = {}
+        self._held: dict[str, DigestSet] = {}
+        self._short_codes: list[tuple[str, str, DigestSet]] = []
+        self._callers: dict[tuple[str, str, str, str], list[tuple[str, DigestSet]]] = {}
+        self._asked: set[tuple[str, int]] = set()
+        self._stored: Callable[[str, int], bool] | None = None
         self.mention = mention
         self.reviews: dict[int, int] = {}
         self.version = 0
@@ -61,24 +63,37 @@ class OptOuts:
         self._bits = bytearray(_BITS >> 3)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(map(len, self._held.values()))
+
+    @property
+    def octets(self) -> int:
+        """What the list takes."""
+        return sum(held.octets for held in self._held.values()) + len(self._bits)
+
+    @property
+    def stored(self) -> Callable[[str, int], bool] | None:
+        return self._stored
+
+    @stored.setter
+    def stored(self, look: Callable[[str, int], bool] | None) -> None:
+        self._stored = look
+        self._asked.clear()
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────────────────
     def add(self, scope: str, digest: int) -> bool:
         """Whether it is new."""
         self.version += 1
-        self._bits[digest >> 3 & _BITS_MASK] |= 1 << (digest & 7)
-        return self._entries.add((digest ^ self._salt(scope)) or 1)
+        self._settle(scope, digest)
+        self._mark([digest])
+        return self._scope(scope).add(digest)
 
     def fill(self, scope: str, digests: Iterable[int]) -> None:
-        """Many at once, as at start."""
-        salt = self._salt(scope)
+        """Many at once, as they are read; not those that were changed meanwhile."""
         self.version += 1
-        digests = list(digests)
-        self._entries.update([(digest ^ salt) or 1 for digest in digests])
-        bits = self._bits
-        for digest in digests:
-            bits[digest >> 3 & _BITS_MASK] |= 1 << (digest & 7)
+        asked = self._asked
+        found = [digest for digest in digests if not asked or (scope, digest) not in asked]
+        self._scope(scope).update(found)
+        self._mark(found)
 
     def review(self, digest: int, until: int) -> None:
         """Marketing to this number waits until then, Unix ms."""
@@ -87,24 +102,39 @@ class OptOuts:
 
     def remove(self, scope: str, digest: int) -> bool:
         """Whether it was there."""
-        return scope in self._salts and self._entries.discard((digest ^ self._salts[scope]) or 1)
+        self._settle(scope, digest)
+        return scope in self._held and self._held[scope].discard(digest)
 
     def has(self, scope: str, digest: int) -> bool:
-        return scope in self._salts and ((digest ^ self._salts[scope]) or 1) in self._entries
+        self._settle(scope, digest)
+        return scope in self._held and digest in self._held[scope]
 
-    def _salt(self, scope: str) -> int:
-        salt = self._salts.get(scope)
-        if salt is None:
-            salt = self._salts[scope] = self.digest(f"scope {scope}")
+    def _settle(self, scope: str, digest: int) -> None:
+        """Before it is changed or asked for by itself: as the store has it, once; what is read later is older."""
+        if self._stored is None or (scope, digest) in self._asked:
+            return
+        if self._stored(scope, digest):
+            self.fill(scope, [digest])
+        self._asked.add((scope, digest))
+
+    def _mark(self, digests: Iterable[int]) -> None:
+        bits = self._bits
+        for digest in digests:
+            bits[digest >> 3 & _BITS_MASK] |= 1 << (digest & 7)
+
+    def _scope(self, scope: str) -> DigestSet:
+        held = self._held.get(scope)
+        if held is None:
+            held = self._held[scope] = DigestSet()
             self._callers.clear()
             if scope.startswith("short_code:"):
-                self._short_codes.append((scope, scope.partition(":")[2], salt))
-        return salt
+                self._short_codes.append((scope, scope.partition(":")[2], held))
+        return held
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
     def perhaps(self, messages: tuple[Message, ...]) -> Sequence[int]:
         """The places of those whose recipient may have said anything at all; nearly all who have not are left out."""
-        if not self._salts and not self.reviews:
+        if not self._held and not self.reviews:
             return ()
         bits, reviews = self._bits, self.reviews
         return [
@@ -119,9 +149,8 @@ class OptOuts:
         short_code:N covers what is sent from N, what comes from an account whose stop_number is N, and what has a
         STOP mention that names N. The text is read only when the number has an opt-out that depends on it.
         """
-        if not self._salts:
+        if not self._held:
             return ""
-        entries = self._entries
         digest = self.digest(message.destination)
         if not self._bits[digest >> 3 & _BITS_MASK] & 1 << (digest & 7):
             return ""
@@ -129,12 +158,12 @@ class OptOuts:
         scopes = self._callers.get(caller)
         if scopes is None:
             scopes = self._scopes_for(*caller)
-        for scope, salt in scopes:
-            if ((digest ^ salt) or 1) in entries:
+        for scope, held in scopes:
+            if digest in held:
                 return scope
         named: str | None = None
-        for scope, number, salt in self._short_codes:
-            if ((digest ^ salt) or 1) in entries:
+        for scope, number, held in self._short_codes:
+            if digest in held:
                 if named is None:
                     named = self.mention(decode(message.payload, message.data_coding, udh=message.udh))
                 if named == number:
@@ -148,13 +177,15 @@ class OptOuts:
         until = self.reviews.get(self.digest(number), 0)
         return until if until > now_ms else 0
 
-    def _scopes_for(self, account: str, source: str, stop_number: str, brand: str) -> list[tuple[str, int]]:
+    def _scopes_for(
+        self, account: str, source: str, stop_number: str, brand: str
+    ) -> list[tuple[str, DigestSet]]:
         """The scopes in use that cover all marketing of one account from one sender."""
         if len(self._callers) >= _MOST_CALLERS:
             self._callers.clear()
         names = ["global", f"short_code:{source}", f"sender:{source}", f"account:{account}"]
         names += [f"short_code:{stop_number}"] if stop_number and stop_number != source else []
         names += [f"brand:{brand}"] if brand else []
-        found = [(name, self._salts[name]) for name in names if name in self._salts]
+        found = [(name, self._held[name]) for name in names if name in self._held]
         self._callers[account, source, stop_number, brand] = found
         return found

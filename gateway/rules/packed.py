@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from gateway.model import Message
 
-__all__ = ["PackedCounts", "packed", "packed_recipients"]
+__all__ = ["PackedCounts", "packed", "packed_numbers", "packed_recipients"]
 
 _SHARDS = 1024
 _LEAST = 8
@@ -24,6 +24,11 @@ _MOST = 65_535
 def packed(number: str) -> int:
     """A canonical address as one whole number above 0, spread over 64 bits; "+36180" and "36180" differ."""
     return _whole(number) * _SPREAD & _MASK
+
+
+def packed_numbers(numbers: Iterable[str]) -> list[int]:
+    """The same of many at once."""
+    return [(int(to) if to[:1] == "+" else _whole(to)) * _SPREAD & _MASK for to in numbers]
 
 
 def packed_recipients(messages: Iterable[Message]) -> list[int]:
@@ -38,11 +43,17 @@ def _whole(number: str) -> int:
 
 
 class _Shard:
-    """One table. A slot whose key is 0 is free; a key whose count fell to 0 stays until the next growth."""
+    """One table. A slot whose key is 0 is free; a key whose count fell to 0 stays until the next growth.
 
-    __slots__ = ("counts", "keys", "mask", "used")
+    It grows beyond `limit` keys: when between a half and two thirds of it are used, by its number among the shards.
+    Keys fill all shards alike, and would make all of them grow within one moment.
+    """
 
-    def __init__(self, size: int) -> None:
+    __slots__ = ("counts", "keys", "limit", "mask", "number", "used")
+
+    def __init__(self, size: int, number: int) -> None:
+        self.number = number
+        self.limit = size // 2 + number * size // (6 * _SHARDS)
         self.keys = array("Q", bytes(8 * size))
         self.counts = array("H", bytes(2 * size))
         self.mask = size - 1
@@ -81,7 +92,7 @@ class PackedCounts:
         """Count up or down; never below 0."""
         shard = self._shards[key >> 54]
         if shard is None:
-            shard = self._shards[key >> 54] = _Shard(_LEAST)
+            shard = self._shards[key >> 54] = _Shard(_LEAST, key >> 54)
         at = _place(shard, key)
         if not shard.keys[at]:
             if by <= 0:
@@ -89,7 +100,7 @@ class PackedCounts:
             shard.keys[at] = key
             shard.used += 1
         shard.counts[at] = min(_MOST, max(0, shard.counts[at] + by))
-        if shard.used * 3 > shard.mask * 2:
+        if shard.used > shard.limit:
             self._shards[key >> 54] = _rebuilt(shard)
 
     def count(self, keys: Sequence[int]) -> None:
@@ -110,7 +121,7 @@ class PackedCounts:
             table[at] = key
             shard.counts[at] = 1
             shard.used += 1
-            if shard.used * 3 > mask * 2:
+            if shard.used > shard.limit:
                 shards[key >> 54] = _rebuilt(shard)
 
     @property
@@ -134,7 +145,7 @@ def _rebuilt(old: _Shard) -> _Shard:
     size = _LEAST
     while size < 2 * live + 2:
         size *= 2
-    fresh = _Shard(size)
+    fresh = _Shard(size, old.number)
     keys, counts, mask = fresh.keys, fresh.counts, fresh.mask
     for key, count in zip(old.keys, old.counts, strict=True):
         if count:

@@ -48,6 +48,11 @@ class Usage:
         self.day = self.day_since = self.day_until = 0
         self.month = self.month_since = self.month_until = 0
 
+    def resume(self, at_ms: int, since: Callable[[int, int], tuple[int, int]]) -> None:
+        """As it stood at that moment. since: what was used from one moment on, and from another: day, and month."""
+        self.turn(at_ms)
+        self.day, self.month = since(self.day_since, self.month_since)
+
     def turn(self, at_ms: int) -> None:
         """Begin a new day or month when the moment is beyond the old one; time that jumps back changes nothing."""
         if at_ms >= self.day_until:

@@ -165,6 +165,8 @@ class _Words:
         for word in words:
             if len(word) >= _LONG_WORD:
                 self._near |= dict.fromkeys(_less_one(word), word)
+        # A longer token is a slip of none: to leave out each letter of one of 39,000 takes four seconds.
+        self._longest = max(map(len, self._near), default=0) + 1
         stuck = _either(glue)
         said = _either(word for word in words if FEW_WORDS <= len(word) < _LONG_WORD)
         self._within = re.compile(said)
@@ -182,7 +184,7 @@ class _Words:
             return glued[1]
         if _MIXED.match(token) and (plain := token.translate(_LEET)) in self._words:
             return plain
-        if len(token) >= _LONG_WORD:
+        if _LONG_WORD <= len(token) <= self._longest:
             for near in _less_one(token):
                 if near in self._near:
                     return self._near[near]

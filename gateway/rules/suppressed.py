@@ -7,7 +7,7 @@ before the queue and again before the wire. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from gateway import answers
@@ -30,20 +30,42 @@ class SuppressedNumbers:
     """The list. digest: as of the opt-outs. after: how many strikes in a row put a number on it.
 
     version: another number after each change that may cover more than before; 0 while nothing was ever added.
+    stored: while the list is being read, the strikes that the store has against a number, -1 for none.
     """
 
-    __slots__ = ("_counted", "_held", "_strikes", "after", "digest", "version")
+    __slots__ = ("_asked", "_counted", "_held", "_stored", "_strikes", "after", "digest", "version")
 
     def __init__(self, digest: Digests) -> None:
         self.digest = digest
         self.after = 1
         self.version = 0
+        self._asked: set[int] = set()
+        self._stored: Callable[[int], int] | None = None
         self.clear()
 
-    def fill(self, digests: Iterable[int]) -> None:
-        """Many at once, as at start."""
+    @property
+    def stored(self) -> Callable[[int], int] | None:
+        return self._stored
+
+    @stored.setter
+    def stored(self, look: Callable[[int], int] | None) -> None:
+        self._stored = look
+        self._asked.clear()
+
+    def fill(self, known: Iterable[tuple[int, int]]) -> None:
+        """(digest, strikes) of many, as they are read; not of those that were changed meanwhile."""
         self.version += 1
-        self._held.update(digests)
+        asked, after = self._asked, self.after
+        held = []
+        for digest, strikes in known:
+            if digest in asked:
+                continue
+            if not strikes or strikes >= after:
+                held.append(digest)
+            elif not self._strikes.get(digest & _UNSIGNED):  # else it was read already
+                self._strikes.add(digest & _UNSIGNED, strikes)
+                self._counted += 1
+        self._held.update(held)
 
     def clear(self) -> None:
         """Empty, as before it is filled."""
@@ -51,13 +73,22 @@ class SuppressedNumbers:
         self._strikes = PackedCounts()
         self._counted = 0
 
+    def _settle(self, digest: int) -> None:
+        """Before it is changed: as the store has it, once; what is read later is older."""
+        if self._stored is None or digest in self._asked:
+            return
+        strikes = self._stored(digest)
+        if strikes >= 0:
+            self.fill([(digest, strikes)])
+        self._asked.add(digest)
+
     def __len__(self) -> int:
         return len(self._held)
 
     @property
     def idle(self) -> bool:
         """Whether nothing at all is known, so that nobody need compute a digest."""
-        return not self._counted and not len(self._held)
+        return self._stored is None and not self._counted and not len(self._held)
 
     def holds(self, number: str) -> bool:
         return bool(len(self._held)) and self.digest(number) in self._held
@@ -71,6 +102,7 @@ class SuppressedNumbers:
 
     def add(self, digest: int, strikes: int) -> bool:
         """Count so many more, 0 for an operator's word, which holds by itself. Whether it is on the list anew."""
+        self._settle(digest)
         if digest in self._held:
             return False
         self.version += 1
@@ -87,6 +119,7 @@ class SuppressedNumbers:
 
     def discard(self, digest: int) -> bool:
         """Forget it, strikes too. Whether anything was known of it."""
+        self._settle(digest)
         if self._held.discard(digest):
             return True
         had = self._strikes.get(digest & _UNSIGNED)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gateway.stores import rows
 from gateway.stores.sqlite import SqliteStore
+from gateway.stores.usage import QUARTER_MS
 
 __all__ = ["Housekeeping"]
 
@@ -24,6 +25,7 @@ _AWAITED = (
     " AND carrier_id IS NOT NULL AND state=1 UNION SELECT DISTINCT bearer FROM attempt"
     " INDEXED BY attempt_awaits_receipt WHERE state IN (1, 7) AND carrier_id IS NOT NULL AND state=1"
 )
+_USAGE_MS = 62 * 86_400_000
 _SLICE = "SELECT max(id) FROM (SELECT id FROM message WHERE id>=? AND id<? ORDER BY id LIMIT 1000)"
 
 
@@ -65,6 +67,10 @@ class Housekeeping:
         await self._in_slices(rows.DELETE_ATTEMPTS, upto, "attempts_dropped_to")
         await self._in_slices(rows.DELETE_MESSAGES, upto, "messages_dropped_to")
         await self._store.write_rows(rows.DELETE_MOS, [(upto,)])
+
+    async def drop_usage(self, now_ms: int) -> None:
+        """Sums that no quota asks for any more: those of the month before last."""
+        await self._store.write_rows(rows.DELETE_USAGE, [((now_ms - _USAGE_MS) // QUARTER_MS,)])
 
     async def drop_notes(self, account: str, upto: int) -> int:
         """Notes that an application did not fetch in time; how many."""

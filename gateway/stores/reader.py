@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
 from gateway.lifecycle import WAITING
-from gateway.model import Message, Mo, Note, Part
+from gateway.model import EPOCH_MS, Message, Mo, Note, Part
 from gateway.stores import files, rows
 from gateway.stores.names import Names
 from gateway.stores.rows import MESSAGE_COLUMNS
@@ -86,6 +86,25 @@ class Reader:
             Orphan(r[0], bearer, r[1], r[2], r[3], bool(r[4]), r[5], r[6], r[7])
             for r in self._reader.execute(_ORPHANS.format(marks), arguments)
         ]
+
+    def orphans_since(self, since_ms: int, limit: int) -> list[Orphan]:
+        sql = (
+            "SELECT id, bearer, carrier_id, recipient, state, final, code, at, raw FROM orphan WHERE id>=?"
+            " ORDER BY id DESC LIMIT ?"
+        )
+        text = self._names.text
+        found: list[tuple[Any, ...]] = self._reader.execute(
+            sql, (max(0, since_ms - EPOCH_MS) << 22, limit)
+        ).fetchall()
+        return [
+            Orphan(r[0], text(r[1]), r[2], r[3], r[4], bool(r[5]), r[6], r[7], r[8]) for r in found[::-1]
+        ]
+
+    def sent_lately(self, numbers: Collection[str], limit: int) -> list[Message]:
+        newest = self._reader.execute(
+            "SELECT id, destination FROM message ORDER BY id DESC LIMIT ?", (limit,)
+        )
+        return list(self._many([row[0] for row in newest if row[1] in numbers]).values())
 
     def _canonical(self, bearer: str, keys: Sequence[str]) -> tuple[str, list[str | int]]:
         marks = ",".join("?" * len(keys))

@@ -9,11 +9,12 @@ it is durable, so no transaction holds an entry and a later leaving of the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.lifecycle import Cause, State
-from gateway.model import Kind, Message, Mo, Note, NoteKind, Part
+from gateway.model import EPOCH_MS, Kind, Message, Mo, Note, NoteKind, Part
+from gateway.stores.usage import QUARTER_MS
 
 __all__ = ["GUARDED", "MESSAGE_COLUMNS", "STATEMENTS", "message_from", "message_row", "update_row"]
 
@@ -28,6 +29,7 @@ MESSAGE_COLUMNS = (
 (
     INSERT_MESSAGE,
     INSERT_PLAIN,
+    INSERT_REFERENCED,
     TAKE_MESSAGE,
     ACCEPT_MESSAGE,
     UPDATE_MESSAGE,
@@ -44,6 +46,7 @@ MESSAGE_COLUMNS = (
     DELETE_MO_PART,
     INSERT_ORPHAN,
     DELETE_ORPHAN,
+    RESIZE_USAGE,
     REPLACE_MESSAGE,
     PUT_NAME,
     PUT_META,
@@ -80,13 +83,22 @@ MESSAGE_COLUMNS = (
     ERASE_OPTOUT_ACTS,
     ERASE_CONSENT,
     ERASE_CONSENT_ACTS,
-) = range(54)
+    ADD_USAGE,
+    DELETE_USAGE,
+) = range(58)
+
+_ADDED = "ON CONFLICT (account, quarter) DO UPDATE SET segments=segments+excluded.segments"
 
 STATEMENTS = (
     f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 28)})",
     (
         "INSERT INTO message (id, state, account, kind, priority, source, destination, data_coding, payload, parts,"
         " registered, expires, route, due, bearer, tries, echo) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    ),
+    (
+        "INSERT INTO message (id, state, account, kind, priority, source, destination, data_coding, payload, parts,"
+        " registered, expires, route, due, bearer, tries, echo, reference)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "UPDATE message SET state=?, bearer=?, tries=? WHERE id=? AND state=?",
     "UPDATE message SET state=?, carrier_id=?, sent_at=?, error=NULL, reason=NULL WHERE id=? AND state=?",
@@ -119,6 +131,10 @@ STATEMENTS = (
     "DELETE FROM mo_part WHERE id=?",
     "INSERT INTO orphan (id, bearer, carrier_id, recipient, state, final, code, at, raw) VALUES (?,?,?,?,?,?,?,?,?)",
     "DELETE FROM orphan WHERE id=?",
+    (  # before the message has its new size
+        f"INSERT INTO usage SELECT account, ((id >> 22) + {EPOCH_MS}) / {QUARTER_MS}, ? - parts FROM message"
+        f" WHERE id=? {_ADDED}"
+    ),
     "UPDATE message SET data_coding=?, payload=?, parts=?, registered=?, expires=?, due=?, user_reference=? WHERE id=?",
     "INSERT OR IGNORE INTO name (id, text) VALUES (?,?)",
     "INSERT OR REPLACE INTO meta (key, value) VALUES (?,?)",
@@ -196,7 +212,24 @@ STATEMENTS = (
         "UPDATE consent_act SET number=NULL, reference=NULL, text=NULL WHERE key=?"
         " AND (number IS NOT NULL OR reference IS NOT NULL OR text IS NOT NULL)"
     ),
+    f"INSERT INTO usage (account, quarter, segments) VALUES (?,?,?) {_ADDED}",
+    "DELETE FROM usage WHERE quarter<?",
 )
+
+_ENROUTE, _ACCEPT, _DELIVER, _TAKE = (
+    State.ENROUTE,
+    Cause.ACCEPT,
+    Cause.DELIVER,
+    Cause.TAKE,
+)  # an enum's members are slow to reach
+
+WIDE = frozenset(
+    {
+        INSERT_PLAIN, INSERT_REFERENCED, TAKE_MESSAGE, ACCEPT_MESSAGE, END_MESSAGE, INSERT_BACKLOG, INSERT_RECEIPT,
+        PUT_REFERENCE_0, PUT_REFERENCE_1,
+    }
+)  # fmt: skip
+"""Those that come by the hundred: many rows of them are one statement (wide.py)."""
 
 GUARDED = frozenset({TAKE_MESSAGE, ACCEPT_MESSAGE, UPDATE_MESSAGE, END_MESSAGE})
 """Each of them binds the new state first, and the id and the state left last."""
@@ -206,9 +239,9 @@ WHOLE = -1
 
 
 def is_plain(m: Message) -> bool:
-    """Whether INSERT_PLAIN holds all that a new message has."""
+    """Whether INSERT_PLAIN holds all that a new message has, or INSERT_REFERENCED when it has a reference."""
     return not (
-        m.tag or m.reference or m.udh or m.group or m.reason or m.error or m.done_at or m.consent
+        m.tag or m.udh or m.group or m.reason or m.error or m.done_at or m.consent
         or m.user_reference >= 0
     )  # fmt: skip
 
@@ -221,13 +254,21 @@ def plain_row(m: Message, account: int, route: int, bearer: int) -> Row:
     )  # fmt: skip
 
 
+def referenced_row(m: Message, account: int, route: int, bearer: int) -> Row:
+    """The same of one that has a reference."""
+    return (
+        m.id, int(m.state), account, int(m.kind), m.priority, m.source, m.destination, m.data_coding, m.payload,
+        m.parts, m.registered, m.expires, route, m.due, bearer, m.tries, m.echo, m.reference,
+    )  # fmt: skip
+
+
 def change_row(m: Message, before: State, state: State, cause: Cause, bearer: int) -> tuple[int, Row]:
     """The guarded statement of a change, and its row: the short ones where they say all."""
-    if cause is Cause.ACCEPT and m.tries == 1 and m.carrier_id:
+    if cause is _ACCEPT and m.tries == 1 and m.carrier_id:
         return ACCEPT_MESSAGE, (int(state), m.carrier_id, m.sent_at, m.id, int(before))
-    if cause is Cause.DELIVER and before is State.ENROUTE and not m.error:
+    if cause is _DELIVER and before is _ENROUTE and not m.error:
         return END_MESSAGE, (int(state), m.done_at, m.id, int(before))
-    if cause is Cause.TAKE:
+    if cause is _TAKE:
         return TAKE_MESSAGE, (int(state), bearer, m.tries, m.id, int(before))
     return UPDATE_MESSAGE, update_row(m, before, state, bearer or None)
 
@@ -315,6 +356,20 @@ def note_row(n: Note, account: int) -> Row:
         account, n.seq, int(n.kind), n.message.id if n.message else None, n.mo.id if n.mo else None, int(n.state),
         n.error or None, n.at,
     )  # fmt: skip
+
+
+def note_rows(notes: Sequence[Note], number: Callable[[str], int]) -> tuple[list[Row], list[Row]]:
+    """Those for INSERT_RECEIPT, and for INSERT_NOTE."""
+    short: list[Row] = []
+    full: list[Row] = []
+    for n in notes:
+        account = number(n.account)
+        row = receipt_row(n, account)
+        if row is not None:
+            short.append(row)
+        else:
+            full.append(note_row(n, account))
+    return short, full
 
 
 def note_from(row: Row, account: str, messages: dict[int, Message], mos: dict[int, Mo]) -> Note:

@@ -13,17 +13,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from gateway.answers import ended_unsent
 from gateway.lifecycle import FINAL, WAITING, Cause, State, advance
 from gateway.model import Change, Message, Mo, Note
 from gateway.stores import files, rows
 from gateway.stores.reader import Reader
 from gateway.stores.rows import MESSAGE_COLUMNS
 from gateway.stores.store import Batches, Orphan, StoredPart, StoreError
+from gateway.stores.usage import usage_rows
 from gateway.stores.writer import GroupWriter, Unit
 
 __all__ = ["SqliteStore", "open_sqlite"]
 
 _INFLIGHT_IDS = "SELECT id FROM message WHERE id>=? AND state=12"
+_INFLIGHT = State.INFLIGHT  # an enum's members are slow to reach
 _TRIED = frozenset({Cause.RETRY, Cause.FAIL_OVER, Cause.DOUBT_RESEND})
 
 
@@ -42,7 +45,7 @@ class SqliteStore(Reader):
         self._db = db
         self.wipe_at_once = wipe_at_once
         self._report_mismatch = mismatch
-        self._writer = GroupWriter(db, rows.STATEMENTS, rows.GUARDED, self._mismatch, health)
+        self._writer = GroupWriter(db, rows.STATEMENTS, rows.GUARDED, self._mismatch, health, rows.WIDE)
         self._low = int(self.meta("inflight_low") or 0)
         inflight = self.read(_INFLIGHT_IDS, (self._low,))
         self._inflight: dict[int, None] = dict.fromkeys(row[0] for row in inflight)
@@ -55,17 +58,24 @@ class SqliteStore(Reader):
     def admit(self, messages: Sequence[Message]) -> asyncio.Future[None]:
         unit = self._writer.unit(insist=False)
         number = self._names.number
+        account: str | None = None
+        route, of_account, of_route = "", 0, 0  # nearly always a batch names one of each
         plain: list[rows.Row] = []
+        referenced: list[rows.Row] = []
         inserts: list[rows.Row] = []
         listed: list[rows.Row] = []
         moved: list[int] = []
         for m in messages:
             bearer = number(m.bearer) if m.bearer else 0
-            if rows.is_plain(m):
-                plain.append(rows.plain_row(m, number(m.account), number(m.route), bearer))
+            if m.account != account or m.route != route:
+                account, of_account, route, of_route = m.account, number(m.account), m.route, number(m.route)
+            if not rows.is_plain(m):
+                inserts.append(rows.message_row(m, of_account, of_route, bearer or None))
+            elif m.reference:
+                referenced.append(rows.referenced_row(m, of_account, of_route, bearer))
             else:
-                inserts.append(rows.message_row(m, number(m.account), number(m.route), bearer or None))
-            if m.state is State.INFLIGHT:
+                plain.append(rows.plain_row(m, of_account, of_route, bearer))
+            if m.state is _INFLIGHT:
                 self._inflight[m.id] = None
                 if m.id < self._low:
                     self._lower(m.id)
@@ -75,7 +85,9 @@ class SqliteStore(Reader):
                 moved.append(m.id)
         if messages:
             self._newest = max(self._newest, messages[-1].id)
+            unit.add(rows.ADD_USAGE, usage_rows(messages, number))
         unit.add(rows.INSERT_PLAIN, plain)
+        unit.add(rows.INSERT_REFERENCED, referenced)
         unit.add(rows.INSERT_MESSAGE, inserts)
         unit.add(rows.INSERT_BACKLOG, listed)
         unit.undo = partial(self._not_admitted, messages)
@@ -95,19 +107,23 @@ class SqliteStore(Reader):
         history: list[rows.Row] = []
         moved: list[int] = []
         inflight = self._inflight
+        bearer, of_bearer = "", 0  # nearly always a batch names one
         once = len({change[0] for change in changes}) == len(changes)
         for m, before, cause in changes:
             state = m.state if once else advance(before, cause)  # a receipt may have outrun its response
-            statement, row = rows.change_row(m, before, state, cause, number(m.bearer) if m.bearer else 0)
+            if m.bearer != bearer:
+                bearer = m.bearer
+                of_bearer = number(bearer) if bearer else 0
+            statement, row = rows.change_row(m, before, state, cause, of_bearer)
             if statement in updates:
                 updates[statement].append(row)
             else:
                 updates[statement] = [row]
-            if state is State.INFLIGHT:
+            if state is _INFLIGHT:
                 inflight[m.id] = None
                 if m.id < self._low:
                     self._lower(m.id)
-            elif before is State.INFLIGHT:
+            elif before is _INFLIGHT:
                 inflight.pop(m.id, None)
             if m.listed >= 0:
                 leave.append(self._backlog_key(m))
@@ -118,7 +134,7 @@ class SqliteStore(Reader):
                 enter.append(self._backlog_row(m))
                 moved.append(m.id)
                 if cause in _TRIED:  # the row will tell of the next try: the one that failed becomes history
-                    history.append(rows.try_row(m, number(m.bearer) if m.bearer else 0))
+                    history.append(rows.try_row(m, of_bearer))
             elif (m.kind in self.wipe_at_once or m.id < self.wipe_before) and state in FINAL and m.payload:
                 wipe.append((m.id,))
         for statement, batch in updates.items():
@@ -126,25 +142,21 @@ class SqliteStore(Reader):
         unit.add(rows.PUT_ATTEMPT, history)
         unit.add(rows.DELETE_BACKLOG, leave)
         unit.add(rows.INSERT_BACKLOG, enter)
-        if wipe:
-            unit.add(rows.WIPE_TEXT, wipe)
-            self.wiped = True
-        if notes:
-            self._add_notes(unit, notes)
+        self._follow(unit, changes, wipe, notes)
         unit.undo = partial(self._not_applied, changes)
         return self._write(unit, moved)
 
-    def _add_notes(self, unit: Unit, notes: Sequence[Note]) -> None:
-        number = self._names.number
-        short: list[rows.Row] = []
-        full: list[rows.Row] = []
-        for n in notes:
-            account = number(n.account)
-            row = rows.receipt_row(n, account)
-            if row is not None:
-                short.append(row)
-            else:
-                full.append(rows.note_row(n, account))
+    def _follow(
+        self, unit: Unit, changes: Sequence[Change], wipe: Sequence[rows.Row], notes: Sequence[Note]
+    ) -> None:
+        """What shares the commit of changes: texts that go, segments that were not used, and what is owed for them."""
+        if wipe:
+            unit.add(rows.WIPE_TEXT, wipe)
+            self.wiped = True
+        unsent = ended_unsent(changes)
+        if unsent:
+            unit.add(rows.ADD_USAGE, usage_rows(unsent, self._names.number, -1))
+        short, full = rows.note_rows(notes, self._names.number)
         unit.add(rows.INSERT_RECEIPT, short)
         unit.add(rows.INSERT_NOTE, full)
 
@@ -162,8 +174,8 @@ class SqliteStore(Reader):
 
     def forget(self, notes: Sequence[Note]) -> asyncio.Future[None]:
         unit = self._writer.unit()
-        number = self._names.number
-        unit.add(rows.DELETE_NOTE, [(number(n.account), n.seq) for n in notes])
+        numbers = {account: self._names.number(account) for account in {n.account for n in notes}}
+        unit.add(rows.DELETE_NOTE, [(numbers[n.account], n.seq) for n in notes])
         answered = [n.seq for n in notes]
         self._answered.update(answered)
         unit.future.add_done_callback(lambda _: self._answered.difference_update(answered))
@@ -192,6 +204,7 @@ class SqliteStore(Reader):
         m = message
         unit = self._writer.unit(insist=False)
         reference = m.user_reference if m.user_reference >= 0 else None
+        unit.add(rows.RESIZE_USAGE, [(m.parts, m.id)])
         unit.add(
             rows.REPLACE_MESSAGE,
             [(m.data_coding, m.payload, m.parts, m.registered, m.expires, m.due or None, reference, m.id)],
@@ -298,23 +311,8 @@ class SqliteStore(Reader):
 
     async def backup(self, target: Path, key: bytes = b"") -> None:
         """A consistent copy while running. key: the opt-outs' (store.hmac_key_file), which travels in the copy."""
-
-        def copy() -> None:
-            source = files.open_reader(self.path)
-            destination = sqlite3.connect(target)
-            try:
-                source.backup(destination)  # one step: between two, a write would make it begin again
-                if key:
-                    destination.execute(
-                        "INSERT OR REPLACE INTO meta VALUES (?, ?)", (files.KEY_MARK, key.hex())
-                    )
-                    destination.commit()
-            finally:
-                destination.close()
-                source.close()
-
         await self.flush()
-        await asyncio.to_thread(copy)
+        await asyncio.to_thread(files.copy, self.path, target, key)
 
     @property
     def sick(self) -> str:
@@ -323,6 +321,10 @@ class SqliteStore(Reader):
     def stuck(self, seconds: float) -> bool:
         """Whether a COMMIT has been under way for so long: the disk hangs, and nothing can be acknowledged."""
         return self._writer.stuck(seconds)
+
+    @property
+    def begun(self) -> int:
+        return self._writer.begun
 
     @property
     def transactions(self) -> int:

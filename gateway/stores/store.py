@@ -12,7 +12,7 @@ look-ups of the hot path, in memory or one page away.
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from drivers.bearer import NotStored
@@ -109,6 +109,10 @@ class Store(Protocol):
     def sick(self) -> str:
         """Why nothing can be written now; "" when all is well."""
 
+    @property
+    def begun(self) -> int:
+        """How many transactions have begun; what is written now will be in one that has not."""
+
     # ── the path of a message ────────────────────────────────────────────────────────────────────────────
     def admit(self, messages: Sequence[Message]) -> Future[None]:
         """Insert new messages; those in a waiting state (QUEUED, SCHEDULED, HELD) enter the backlog too."""
@@ -155,6 +159,12 @@ class Store(Protocol):
         """Orphans under these canonical ids, still in the store. Synchronous."""
 
     def drop_orphans(self, ids: Sequence[int]) -> Future[None]: ...
+
+    def orphans_since(self, since_ms: int, limit: int) -> list[Orphan]:
+        """The newest since then, in order; at start."""
+
+    def sent_lately(self, numbers: Collection[str], limit: int) -> list[Message]:
+        """Those of the newest `limit` messages that go to one of these numbers, with their parts; at start."""
 
     # ── the backlog ──────────────────────────────────────────────────────────────────────────────────────
     def waiting(self) -> list[Waiting]:

@@ -11,7 +11,8 @@ from gateway.stores.sqlite import SqliteStore
 
 __all__ = ["FOR_EVER", "Strike", "SuppressedTable"]
 
-PAGE = 20_000
+PAGE = 5_000
+"""Of what is read behind open doors: some 5 ms."""
 FOR_EVER = 2**62
 """A time that never comes, for what is dropped whatever its own times say."""
 
@@ -48,22 +49,18 @@ class SuppressedTable:
         self._store = store
 
     # ── at start, and each second ────────────────────────────────────────────────────────────────────────
-    def held(self, strikes: int) -> Iterator[list[int]]:
-        """Digests of those that operators named, or that have so many strikes; page by page."""
-        sql = "SELECT key FROM suppressed WHERE key>? AND (strikes=0 OR strikes>=?) ORDER BY key LIMIT ?"
+    def all(self) -> Iterator[list[tuple[int, int]]]:
+        """(digest, strikes) of every number, page by page; strikes 0: an operator named it."""
+        sql = "SELECT key, strikes FROM suppressed WHERE key>? ORDER BY key LIMIT ?"
         after = -(2**63)
-        while page := [row[0] for row in self._store.read(sql, (after, strikes, PAGE))]:
-            yield page
-            after = page[-1]
+        while page := self._store.read(sql, (after, PAGE)):
+            yield [(row[0], row[1]) for row in page]
+            after = page[-1][0]
 
-    def counted(self, strikes: int) -> list[tuple[int, int]]:
-        """(digest, strikes) of those that have fewer."""
-        return [
-            (row[0], row[1])
-            for row in self._store.read(
-                "SELECT key, strikes FROM suppressed WHERE strikes BETWEEN 1 AND ?", (strikes - 1,)
-            )
-        ]
+    def strikes(self, key: int) -> int:
+        """Of one number, -1 where nothing is known: one look-up."""
+        found = self._store.read("SELECT strikes FROM suppressed WHERE key=?", (key,))
+        return int(found[0][0]) if found else -1
 
     def first_end(self) -> int:
         """When the first of them is over, Unix ms; FOR_EVER when there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gateway.stores import rows
 from gateway.stores.sqlite import SqliteStore
@@ -11,6 +11,8 @@ __all__ = ["WriterTable", "Written"]
 
 Written = tuple[str, int, str, int]
 """(bearer, digest of the number, account, id of the message)."""
+PAGE = 10_000
+LOOKED_AT = 4_000_000
 
 
 class WriterTable:
@@ -25,11 +27,27 @@ class WriterTable:
         sql = "SELECT bearer, key, account, message FROM last_writer ORDER BY message"
         return [(name(row[0]), row[1], name(row[2]), row[3]) for row in self._store.read(sql)]
 
-    def sent(self, limit: int) -> list[tuple[int, str, str]]:
-        """(id, account, recipient) of the newest messages that a carrier took, the oldest first."""
-        name = self._store.name
-        sql = "SELECT id, account, destination FROM message WHERE sent_at>0 ORDER BY id DESC LIMIT ?"
-        return [(row[0], name(row[1]), row[2]) for row in reversed(self._store.read(sql, (limit,)))]
+    def one(self, bearer: str, key: int) -> tuple[str, int] | None:
+        """(account, message) of one number: one look-up."""
+        sql = "SELECT account, message FROM last_writer WHERE bearer=? AND key=?"
+        found = self._store.read(sql, (self._store.number(bearer), key))
+        return (self._store.name(found[0][0]), found[0][1]) if found else None
+
+    def sent(self) -> Iterator[list[tuple[int, str, str]]]:
+        """(id, account, recipient) of the messages that a carrier took, the newest first, by PAGE of all messages.
+
+        Not behind LOOKED_AT of them: whatever waits stands before what was sent.
+        """
+        name, read = self._store.name, self._store.read
+        upto = 2**63 - 1
+        for _ in range(LOOKED_AT // PAGE):
+            page = read("SELECT id FROM message WHERE id<=? ORDER BY id DESC LIMIT 1 OFFSET ?", (upto, PAGE))
+            first = page[0][0] if page else 0
+            sql = "SELECT id, account, destination FROM message WHERE id>? AND id<=? AND sent_at>0 ORDER BY id DESC"
+            yield [(row[0], name(row[1]), row[2]) for row in read(sql, (first, upto))]
+            if not page:
+                return
+            upto = first
 
     def put(self, written: Sequence[Written]) -> None:
         number = self._store.number

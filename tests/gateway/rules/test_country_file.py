@@ -105,6 +105,7 @@ def test_the_smallest_files_are_good():
         ('date = "05-01"', 'date = "02-30"', 'folder/xx.toml:26: holidays.day[0].date: must be a month and a day: "05-08", is "02-30"'),
         ('date = "05-01", ', "", 'folder/xx.toml:26: holidays.day[0]: "A" must have one of date, easter and dates'),
         ('date = "05-01", ', 'date = "05-01", easter = 1, ', 'folder/xx.toml:26: holidays.day[0]: "A" must have one of date, easter and dates'),
+        ('date = "05-01", ', "easter = 400, ", "folder/xx.toml:26: holidays.day[0].easter: must be days after Easter Sunday: 1 is its Monday, is 400"),
         ('date = "05-01", ', 'date = "05-01", first_year = 2027, last_year = 2026, ', "folder/xx.toml:26: holidays.day[0].last_year: must not be before first_year (2027)"),
         ('regions = ["XX"] }', 'regions = ["XX-9"] }', 'folder/xx.toml:26: holidays.day[0].regions[0]: must be a region of [[numbering.zone]], is "XX-9"; there are XX'),
         ('"[0-9]{5}"', '"[0-9"', 'folder/xx.toml:34: sender.short_code: must be a regular expression: unterminated character set at position 0, is "[0-9"'),

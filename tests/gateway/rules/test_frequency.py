@@ -49,7 +49,8 @@ def test_what_is_old_is_let_go():
 
 def test_one_that_is_counted_anew_keeps_its_place():
     counts = RollingCounts(PER)
-    counts.load([(NUMBERS[0], 100), (NUMBERS[1], 200)])
+    counts.add(NUMBERS[0], 100)
+    counts.add(NUMBERS[1], 200)
     counts.remove(NUMBERS[0], 100)
     counts.add(NUMBERS[0], 100)
     assert counts.count(NUMBERS[0], 1_099) == 1

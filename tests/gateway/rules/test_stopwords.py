@@ -3,6 +3,7 @@
 import tomllib
 from collections import Counter
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -138,3 +139,23 @@ def test_belgiums_languages_have_their_own_vocabulary():
     words = load_law("be").vocabulary
     assert words.match("UITSCHRIJVEN").language == "nl"
     assert words.match("TSOP").meaning is Meaning.STOP
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "S" * 39_000,
+        "S " * 19_500,
+        "é" * 39_000,
+        "stop36180" * 4_000,
+        "ne m " * 7_000,
+        "pub" * 13_000 + "stopx",
+        "1a" * 19_000,
+    ],
+    ids=lambda text: text[:9],
+)
+def test_the_longest_reply_there_is_costs_no_second(text):
+    """255 parts of one word, from a handset that means no good: everybody else waits while it is read."""
+    began = process_time()
+    MATCH(text)
+    assert process_time() - began < 1.0

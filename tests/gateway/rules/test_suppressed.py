@@ -87,3 +87,29 @@ def test_as_a_model_of_sets(seed):
             counted[key] = had + strikes
     assert len(numbers) == len(held)
     assert numbers.idle is (not held and not counted)
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_what_is_learnt_while_the_list_is_read_is_as_if_it_had_been_read_first(after):
+    draw = Random(after)
+    stored = {n: draw.randrange(4) for n in range(1, 80) if draw.random() < 0.5}
+    model = {n: strikes or 99 for n, strikes in stored.items()}  # 99: an operator's word
+    numbers = SuppressedNumbers(int)
+    numbers.after = after
+    numbers.stored = lambda key: stored.get(key, -1)
+    assert not numbers.idle
+    for first in range(1, 80, 10):
+        for _ in range(12):
+            n = draw.randrange(1, 80)
+            if draw.random() < 0.4:
+                assert numbers.discard(n) is (n in model)
+                model.pop(n, None)
+            else:
+                before = model.get(n, 0)
+                model[n] = before if before >= after else before + 1
+                assert numbers.add(n, 1) is (before < after <= model[n])
+        numbers.fill([(n, stored[n]) for n in range(first, first + 10) if n in stored])
+    numbers.stored = None
+    assert [n for n in range(1, 80) if numbers.holds(str(n)) != (model.get(n, 0) >= after)] == []
+    assert len(numbers) == sum(strikes >= after for strikes in model.values())
+    assert numbers._counted == sum(0 < strikes < after for strikes in model.values())

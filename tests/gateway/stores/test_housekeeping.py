@@ -5,7 +5,7 @@ import asyncio
 from making import NOW, message, opened
 
 from gateway.lifecycle import Cause, State
-from gateway.model import Kind
+from gateway.model import EPOCH_MS, Kind
 from gateway.stores.housekeeping import Housekeeping
 
 
@@ -90,5 +90,18 @@ def test_expired_and_overdue_are_limited(tmp_path):
             assert len(await house.overdue("a", NOW + 23, 2)) == 2
             assert await house.overdue("b", NOW + 23, 100) == []
             assert store.read("SELECT state FROM message WHERE id=20")[0][0] == State.ENROUTE
+
+    asyncio.run(story())
+
+
+def test_sums_that_no_quota_asks_for_are_dropped(tmp_path):
+    async def story():
+        async with opened(tmp_path / "db") as store:
+            days = [NOW + n * 86_400_000 for n in (0, 1, 31, 63)]
+            await store.admit([message((at - EPOCH_MS) << 22) for at in days])
+            await Housekeeping(store).drop_usage(days[-1])
+            assert [row[0] for row in store.read("SELECT quarter FROM usage")] == [
+                at // 900_000 for at in days[1:]
+            ]
 
     asyncio.run(story())

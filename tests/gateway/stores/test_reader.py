@@ -7,7 +7,7 @@ from making import NOW, message, opened, outcome, run
 from records import fields
 
 from gateway.lifecycle import Cause, State
-from gateway.model import Kind, Mo, Note, NoteKind
+from gateway.model import EPOCH_MS, Kind, Mo, Note, NoteKind
 from gateway.stores import reader
 from gateway.stores.store import Orphan
 
@@ -127,6 +127,26 @@ def test_orphans_wait_for_their_message(tmp_path):
             assert store.claim_orphans("sfr", ["ab"]) == []
             await store.drop_orphans([1])
             assert store.claim_orphans("orange", ["ab", "cd"])[0].id == 2
+
+    run(main())
+
+
+def test_the_newest_orphans_and_what_was_sent_lately_to_a_number(tmp_path):
+    async def main():
+        async with opened(tmp_path / "s.db") as store:
+            at = [NOW + 1000 * n for n in range(5)]
+            ids = [ms - EPOCH_MS << 22 for ms in at]
+            await store.keep_orphans(
+                [
+                    Orphan(i, "orange", "x", "+336", 2, True, "", ms, b"")
+                    for i, ms in zip(ids, at, strict=True)
+                ]
+            )
+            assert [o.id for o in store.orphans_since(at[2], 100)] == ids[2:]
+            assert [o.id for o in store.orphans_since(at[0], 2)] == ids[3:]
+            await store.admit([message(n, destination=f"+3360000000{n % 2}") for n in range(1, 9)])
+            assert [m.id for m in store.sent_lately({"+33600000001"}, 4)] == [5, 7]
+            assert store.sent_lately(set(), 4) == []
 
     run(main())
 

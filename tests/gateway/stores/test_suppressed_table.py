@@ -24,8 +24,8 @@ def test_strikes_add_up_and_the_newest_is_the_evidence(tmp_path):
             assert await table.page(None, -(2**63), 9) == [row]
             assert await table.page(7, 0, 9) == [row]
             assert await table.page(8, 0, 9) == []
-            assert (list(table.held(3)), list(table.held(4))) == ([[7]], [])
-            assert (table.counted(3), table.counted(4)) == ([], [(7, 3)])
+            assert list(table.all()) == [[(7, 3)]]
+            assert (table.strikes(7), table.strikes(8)) == (3, -1)
             assert table.first_end() == NOW + 110
 
     run(story())
@@ -56,12 +56,12 @@ def test_a_row_that_was_struck_later_or_lasts_longer_is_not_dropped(tmp_path):
             table = SuppressedTable(store)
             await table.write([strike(key=-4), strike(key=5, at=NOW + 50)])
             await table.drop([-4, 5], before=NOW + 10)
-            assert list(table.held(1)) == [[5]]
+            assert list(table.all()) == [[(5, 1)]]
             assert table.ended(NOW + 149, 9) == []
             assert table.ended(NOW + 150, 9) == [5]
             await table.drop([5], ended=NOW + 149)
-            assert list(table.held(1)) == [[5]]
+            assert list(table.all()) == [[(5, 1)]]
             await table.drop([5])
-            assert list(table.held(1)) == []
+            assert list(table.all()) == []
 
     run(story())

@@ -7,6 +7,7 @@ import asyncio
 import random
 import sqlite3
 import time
+from collections import Counter
 from contextlib import closing
 
 import frozen_stores as frozen
@@ -15,11 +16,14 @@ from peers.process import free_port
 
 from drivers.smpp.simulator import SimulatedCarrier
 from gateway import control_client
+from gateway.answers import never_left
 from gateway.app import App
 from gateway.cli.application import Application
 from gateway.config import load_config
 from gateway.lifecycle import State
+from gateway.model import EPOCH_MS
 from gateway.stores import files
+from gateway.stores.usage import QUARTER_MS
 
 OLDER = sorted(int(path.stem) for path in frozen.FOLDER.glob("*.sql"))
 CONFIG = """
@@ -117,6 +121,21 @@ def test_no_row_is_lost_and_no_value_changes(schema, tmp_path):
             frozenset((column, value) for column, value in row if column in columns) for row in after[table]
         ]
         assert sorted(map(sorted_row, kept)) == sorted(map(sorted_row, rows)), table
+
+
+@pytest.mark.parametrize("schema", OLDER)
+def test_what_was_used_of_quotas_is_summed_up(schema, tmp_path):
+    path = tmp_path / "chappe.db"
+    frozen.thaw(schema, path)
+    with closing(files.connect(path)) as db:
+        files.migrate(db, path)
+        expected = Counter()
+        columns = "id, account, parts, state, coalesce(error, ''), coalesce(sent_at, 0)"
+        for message_id, account, parts, state, error, sent_at in db.execute(f"SELECT {columns} FROM message"):
+            if not never_left(State(state), error, sent_at):
+                expected[account, ((message_id >> 22) + EPOCH_MS) // QUARTER_MS] += parts
+        assert {(row[0], row[1]): row[2] for row in db.execute("SELECT * FROM usage")} == expected
+        assert len(expected) > 0
 
 
 def sorted_row(row):

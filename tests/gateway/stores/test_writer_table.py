@@ -3,6 +3,7 @@
 from making import message, opened, run
 
 from gateway.lifecycle import Cause
+from gateway.stores import writer_table
 from gateway.stores.writer_table import WriterTable
 
 
@@ -14,6 +15,7 @@ def test_the_newest_writer_of_a_number_is_kept_until_it_is_dropped(tmp_path):
             table.put([("sim1", 8, "bank", 4)])
             await store.flush()
             assert table.all() == [("sim2", -7, "bank", 1), ("sim1", -7, "shop", 3), ("sim1", 8, "bank", 4)]
+            assert (table.one("sim1", 8), table.one("sim2", 8)) == (("bank", 4), None)
             table.drop([("sim1", -7), ("sim2", 9)])
             await store.flush()
             assert table.all() == [("sim2", -7, "bank", 1), ("sim1", 8, "bank", 4)]
@@ -21,7 +23,9 @@ def test_the_newest_writer_of_a_number_is_kept_until_it_is_dropped(tmp_path):
     run(story())
 
 
-def test_messages_that_a_carrier_took_tell_the_newest_ones_in_order(tmp_path):
+def test_messages_that_a_carrier_took_tell_from_the_newest_on_page_by_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_table, "PAGE", 2)
+
     async def story():
         async with opened(tmp_path / "db") as store:
             made = [message(n, destination=f"+3360000000{n}") for n in range(1, 6)]
@@ -31,7 +35,10 @@ def test_messages_that_a_carrier_took_tell_the_newest_ones_in_order(tmp_path):
                 m.carrier_id, m.sent_at = str(m.id), 5
             await store.apply([m.advance(Cause.ACCEPT) for m in made[:4]])
             table = WriterTable(store)
-            assert table.sent(3) == [(n, "shop", f"+3360000000{n}") for n in (2, 3, 4)]
-            assert [row[0] for row in table.sent(100)] == [1, 2, 3, 4]
+            pages = list(table.sent())
+            assert pages[0] == [(4, "shop", "+33600000004")]  # the newest of all still waits
+            assert [[row[0] for row in page] for page in pages] == [[4], [3, 2], [1]]
+            monkeypatch.setattr(writer_table, "LOOKED_AT", 4)
+            assert [[row[0] for row in page] for page in table.sent()] == [[4], [3, 2]]
 
     run(story())
