@@ -51,7 +51,7 @@ soak: $(STAMP) bench-deps  ## an hour of traffic with failures, watching memory 
 compiled: .venv/.compiled  ## a copy in build/compiled whose hot modules are machine code (mypyc; 4 minutes)
 	@$(PY) systemd/packages/compiled.py
 
-test-compiled: compiled  ## the tests of what was compiled, on what was compiled
+test-compiled: test-deps compiled  ## the tests of what was compiled, on what was compiled
 	@cd build/compiled && PYTHONPATH= ../../$(PY) -m pytest $(or $(ARGS),$(COMPILED_TESTS))
 
 dist-compiled: .venv/.compiled  ## a wheel of that copy, for this Python and machine, into dist/

@@ -28,6 +28,8 @@ DOWN = 30.0
 PARKED = frozenset({"bind.refused", "modem.gave_up"})
 """Reasons that do not heal by waiting: told at once. Those that begin with `sim.` are of this sort, too."""
 
+WORDS = 120
+"""Characters of a driver's own words in an alarm: it is read on a telephone."""
 ONLY_RECEIVES = "sim.no_contract"
 """A modem without `sim_contract` is so by choice: `chappe check` says it, nobody need be woken."""
 
@@ -151,7 +153,15 @@ def _wrong(road: Road, now: float) -> str:
     if not parked and now - health.since < DOWN:
         return ""
     word = "sick" if health.up else "down"
-    return f"bearer {road.name} is {word}: {health.sick or health.reason}; `chappe links` says what to do"
+    why = health.sick or f"{health.reason}{_in_words(road)}"
+    return f"bearer {road.name} is {word}: {why}; `chappe links` says what to do"
+
+
+def _in_words(road: Road) -> str:
+    """What a bind that is down says of it, in parentheses: the reason alone is one word."""
+    said = (str(fields.get("detail", "")) for fields in road.status.values() if fields.get("state") == "down")
+    words = next(filter(None, said), "")
+    return f" ({words[:WORDS]})" if words else ""
 
 
 def _existing(folder: Path) -> Path:

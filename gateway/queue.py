@@ -118,8 +118,8 @@ class ActiveQueue:
         """Messages for this bearer, most urgent first, about `slots` segments of them.
 
         allowed(route, kind): whether this bearer may carry it. lowest: lanes from this rank on get nothing.
-        What was cancelled meanwhile is left out; what has expired is not: dispatch ends it. The caller writes
-        that they left before it returns to the loop: until then their rows look as if they still waited.
+        What was cancelled meanwhile is left out; what has expired is not: dispatch ends it. Until the caller writes
+        that they left, their rows look as if they still waited: he calls taken() just before, in the same turn.
         """
         self._wake(now_ms)
         out: list[Message] = []
@@ -145,8 +145,6 @@ class ActiveQueue:
             if left <= 0:
                 break
             left -= lane.serve(candidates, left, send)
-        for m in out:
-            del self._loaded[m.id]
         return out
 
     def waiting_rank(self, now_ms: int, allowed: Allowed) -> int:
@@ -264,6 +262,11 @@ class ActiveQueue:
     def pick_up(self, message: Message) -> None:
         """It is aside no more: it leaves, or is given back."""
         self._loaded.pop(message.id, None)
+
+    def taken(self, messages: Iterable[Message]) -> None:
+        """They were popped, or stood aside, and leave: from now on the store knows that they do."""
+        for m in messages:
+            self._loaded.pop(m.id, None)
 
     def is_held(self, m: Message) -> bool:
         """Whether operators hold the flow that this message would join."""

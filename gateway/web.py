@@ -58,9 +58,12 @@ class Web:
         except SecretError as error:
             raise ConfigError([Fault((), str(error))]) from error
 
+        renew = http.renewal() if http is not None else None
+
         def apply() -> None:
-            if http is not None:
+            if http is not None and renew is not None:
                 http.apply(tokens)
+                renew()
             self._post(new, secrets)
 
         return apply

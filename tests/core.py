@@ -226,6 +226,7 @@ class Core:
         self.dispatcher = Dispatcher(self.ledger, self.queue, self.outcomes, self.rules.recheck)
         self.receipts = Receipts(self.ledger, self.correlation, self.doubts.claim)
         self.outcomes.early = self.receipts.accepted
+        self.doubts.unmatched = self.receipts
         self.writers = LastWriters(WriterTable(self.store), OptOuts(bytes(32)).digest)
         self.mo = MobileOriginated(self.ledger, self.owner_of, self.writers)
         self.references = References(ReferenceTable(self.store))

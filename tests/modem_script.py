@@ -6,7 +6,7 @@ play(start(at, timings, plan), {"AT+CSQ": "+CSQ: 9,99"})     unknown commands: E
 from __future__ import annotations
 
 from drivers.modem.at import Answer, Command, Final, Prompt
-from drivers.modem.script import Escape, Keep, Pause, Recall, Write
+from drivers.modem.script import Escape, Keep, Pause, Recall, Reckon, Write
 
 __all__ = ["Talk", "play"]
 
@@ -59,6 +59,8 @@ class Talk:
             self.kept[step.key] = step.value
         elif isinstance(step, Recall):
             return self.kept.get(step.key, "")
+        elif isinstance(step, Reckon):
+            return step.work()
         else:
             assert isinstance(step, Escape)
         return None

@@ -42,6 +42,7 @@ class Bench:
 
     def pop(self, slots, bearer="orange", allowed=anything, lowest=LANES):
         messages = self.queue.pop(bearer, slots, self.now, allowed, lowest)
+        self.queue.taken(messages)
         self.left = self.store.apply([m.advance(Cause.TAKE) for m in messages])
         return messages
 

@@ -118,6 +118,12 @@ class Answer:
         """OK, or its lines came and only the OK is missing: some modems forget it."""
         return self.final is Final.OK or (self.final is Final.NONE and bool(self.lines))
 
+    @property
+    def shown(self) -> str:
+        """For logs: how it ended. Words behind an error are the modem's own, and may hold anything."""
+        coded = self.final in (Final.CME, Final.CMS) and self.code is not None
+        return f"{self.final.value}: {self.code}" if coded else self.final.value
+
     def __repr__(self) -> str:
         return f"Answer({self.command.shown}: {self.lines} {self.text})"
 

@@ -14,7 +14,7 @@ import structlog
 
 from drivers.bearer import StateStore
 from drivers.modem.at import ESC, Answer, Command, Dialogue, Event, Late, Prompt, Urc
-from drivers.modem.script import Escape, Keep, Pause, Recall, Script, Step, Trouble, Write
+from drivers.modem.script import Escape, Keep, Pause, Recall, Reckon, Script, Step, Trouble, Write
 
 __all__ = ["Line", "Opener", "PortLike", "PortLost"]
 
@@ -132,6 +132,8 @@ class Line:
             await self.keep(step.key, step.value)
         elif isinstance(step, Recall):
             return await self.recall(step.key)
+        elif isinstance(step, Reckon):
+            return await asyncio.to_thread(step.work)
         return None
 
     async def _ask(self, command: Command) -> Answer | Prompt:
@@ -142,7 +144,7 @@ class Line:
         self._port.write(self.dialogue.send(command))
         answer = await self._answer(command.seconds)
         if isinstance(answer, Answer):
-            self._log.debug("at", sent=command.shown, result=answer.text, lines=len(answer.lines))
+            self._log.debug("at", sent=command.shown, result=answer.shown, lines=len(answer.lines))
         return answer
 
     async def _answer(self, seconds: float) -> Answer | Prompt:

@@ -13,7 +13,7 @@ import json
 from drivers.modem import answers
 from drivers.modem.at import Answer, Final
 from drivers.modem.commands import PIN_TRIES, At, Timings
-from drivers.modem.script import Keep, Pause, Recall, Script, Trouble, ask, patient
+from drivers.modem.script import Keep, Pause, Recall, Reckon, Script, Trouble, ask, patient
 
 __all__ = ["Lock", "forbidden", "pin_key", "sim_state", "tries_left", "unlock", "wanting"]
 
@@ -41,10 +41,10 @@ def pin_key(card: str) -> str:
     return f"pin/{card}"
 
 
-def forbidden(lock: Lock, record: str) -> bool:
+def forbidden(digest: str, record: str) -> bool:
     """Whether this PIN was tried on this SIM and is not known to be right. record: what the store has, or ""."""
     try:
-        return bool(record) and json.loads(record)["digest"] == _digest(lock)
+        return bool(record) and json.loads(record)["digest"] == digest
     except (ValueError, KeyError, TypeError):  # not ours, or damaged: then nothing says that it was not tried
         return True
 
@@ -61,13 +61,14 @@ def unlock(at: At, timings: Timings, asked: Lock) -> Script[None]:
             "sim.pin_missing", f"the SIM wants a PIN: set pin_file in {asked.where}, or switch its PIN off"
         )
     record: str = yield Recall(pin_key(asked.card))
-    if forbidden(asked, record):
+    digest: str = yield Reckon(lambda: _digest(asked))
+    if forbidden(digest, record):
         raise Trouble(
             "sim.pin_refused",
             f"this PIN was refused, or its answer was lost, and is not tried again: change the PIN in {asked.where}",
         )
     yield from _count(at, asked, record)
-    yield from _enter(at, timings, asked)
+    yield from _enter(at, timings, asked, digest)
 
 
 def sim_state(at: At, timings: Timings) -> Script[str]:
@@ -119,8 +120,8 @@ def tries_left(at: At, command: str = "") -> Script[int | None]:
     return None
 
 
-def _enter(at: At, timings: Timings, lock: Lock) -> Script[None]:
-    yield Keep(pin_key(lock.card), json.dumps({"digest": _digest(lock)}))
+def _enter(at: At, timings: Timings, lock: Lock, digest: str) -> Script[None]:
+    yield Keep(pin_key(lock.card), json.dumps({"digest": digest}))
     answer: Answer = yield at.enter_pin(lock.pin)
     if answer.final is Final.OK or _says_ready(answer):
         yield Keep(pin_key(lock.card), "")
@@ -154,5 +155,5 @@ def _until_ready(at: At, timings: Timings) -> Script[None]:
 
 
 def _digest(lock: Lock) -> str:
-    """Slow on purpose, and salted with the SIM: a PIN has only ten thousand values."""
+    """Slow on purpose, 25 ms, and salted with the SIM: a PIN has only ten thousand values."""
     return hashlib.scrypt(lock.pin.encode(), salt=lock.card.encode(), n=1 << 13, r=8, p=1, dklen=16).hex()

@@ -91,6 +91,14 @@ class SimQuota:
         self._look(now)
         return _hashed(recipient) in self._recipients or not self._full(now)
 
+    def recipients_free(self, now: float) -> int:
+        """How many more different recipients may be written to; UNLIMITED where no limit is set."""
+        self._look(now)
+        if not self._recipients_limit:
+            return UNLIMITED
+        self._forget(now)
+        return max(self._recipients_limit - len(self._recipients), 0)
+
     def free_at(self, now: float, segments: int = 1) -> float:
         """When that many segments will be free: now if they are, inf if no window holds so many."""
         self._look(now)
@@ -196,9 +204,12 @@ class SimQuota:
         """Whether no other recipient fits; those of more than 31 days ago are forgotten when it matters."""
         if not self._recipients_limit or len(self._recipients) < self._recipients_limit:
             return False
+        self._forget(now)
+        return len(self._recipients) >= self._recipients_limit
+
+    def _forget(self, now: float) -> None:
         known = self._recipients.items()
         self._recipients = {name: each for name, each in known if self._over(each, MONTH, now) > now}
-        return len(self._recipients) >= self._recipients_limit
 
     def _used(self, window: float, now: float) -> int:
         return sum(each.segments for each in self._counted(window, now))

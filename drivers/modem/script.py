@@ -8,7 +8,7 @@ modem says nothing (the ladder's business), and Trouble, a state with a name tha
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from drivers.modem.at import Answer, Command, Final, Prompt
@@ -21,6 +21,7 @@ __all__ = [
     "Keep",
     "Pause",
     "Recall",
+    "Reckon",
     "Script",
     "Silent",
     "Step",
@@ -80,7 +81,16 @@ class Recall:
         self.key = key
 
 
-Step = Command | Pause | Write | Escape | Keep | Recall
+class Reckon:
+    """What a slow function of no arguments returns: it is worked out beside all else that the gateway does."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.work = work
+
+
+Step = Command | Pause | Write | Escape | Keep | Recall | Reckon
 Script = Generator[Step, Any, Result]
 Ask = Generator[Step, Any, Answer]
 

@@ -289,7 +289,7 @@ class Service:
     # ── what the modem says by itself ────────────────────────────────────────────────────────────────────
     def _heard(self, event: Urc | Late) -> None:
         if isinstance(event, Late):
-            self._note("answer.late", f"{event.answer.command.shown}: {event.answer.text}")
+            self._note("answer.late", f"{event.answer.command.shown}: {event.answer.shown}")
             return
         line = event.line
         if line.startswith(self.quirks.noise_urcs or ("\0",)) or self.receiver.heard(event, self.facts):

@@ -44,10 +44,16 @@ def about_modem(facts: Facts) -> Fields:
 
 def about_quota(quota: SimQuota, wall: float) -> Fields:
     """What the SIM may still send now, and when more; nothing where no limit is set."""
+    fields: Fields = {}
     free = quota.free(wall)
-    if free == UNLIMITED:
-        return {}
-    fields: Fields = {"quota_left": free}
-    if not free:
-        fields["quota_frees_at"] = moment(quota.free_at(wall))
+    if free != UNLIMITED:
+        fields["quota_left"] = free
+        if not free:
+            fields["quota_frees_at"] = moment(quota.free_at(wall))
+    others = quota.recipients_free(wall)
+    if others != UNLIMITED:
+        fields["recipients_left"] = others
+        if not others:
+            again = moment(quota.recipient_free_at(wall))
+            fields["limit"] = f"only to whom it has written in the last 31 days: to others from {again}"
     return fields

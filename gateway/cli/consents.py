@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from gateway.cli.csv_lists import CsvFile, Row, export_list, moment, number, too_long
+from gateway.cli.csv_lists import CsvFile, Row, Scopes, export_list, moment, number, too_long
 from gateway.cli.messages import Moment
 from gateway.cli.output import Daemon, reads, table
 
 __all__ = ["consents"]
 
-_FIELDS = ("number", "scope", "reference", "source", "text", "at")
+_FIELDS = ("number", "scope", "reference", "source", "text", "at", "state")
 _EXPORTED = ("number", "scope", "state", "reference", "source", "text", "at", "key")
 _LONGEST, _LONGEST_REFERENCE = 1_000, 128
 
@@ -104,8 +104,13 @@ def _who(answer: Mapping[str, Any]) -> str:
 @click.option("--partial", is_flag=True, help="Apply the good lines although others are refused.")
 @reads
 def import_(daemon: Daemon, file: Path, scope: str | None, rejects: Path | None, partial: bool) -> None:
-    """Keep the proofs of a CSV file: number, scope, reference, source, text, at; a heading may name them otherwise."""
-    entries = CsvFile(file, "consents.import", _FIELDS, lambda cells: _entry(cells, scope or ""))
+    """Keep the proofs of a CSV file: number, scope, reference, source, text, at, state (given, or revoked for one that
+    was withdrawn); a heading may name them in another order.
+    """
+    from gateway.rules.kept_consents import consent_scope_fault  # when it is needed: it takes a while to come
+
+    scopes = Scopes(daemon, scope or "", consent_scope_fault)
+    entries = CsvFile(file, "consents.import", _FIELDS, lambda cells: _entry(cells, scopes))
     told = entries.apply(daemon, rejects, partial)
     daemon.show(told, _imported)
     if told["rejected"]:
@@ -113,31 +118,26 @@ def import_(daemon: Daemon, file: Path, scope: str | None, rejects: Path | None,
 
 
 def _imported(told: Any) -> list[str]:
-    first = f"{told['added']} consents kept, {told['known']} were already, of {told['lines']} lines"
+    revoked = f"{told['revoked']} revoked, " if told.get("revoked") else ""
+    first = f"{told['added']} consents kept, {revoked}{told['known']} were already, of {told['lines']} lines"
     return [first, *CsvFile.refused(told)]
 
 
-def _entry(cells: Mapping[str, str], default: str) -> tuple[Row, str]:
+def _entry(cells: Mapping[str, str], scopes: Scopes) -> tuple[Row, str]:
     """What a line says, or what is wrong with it and what to do."""
     reference, source, text = (cells.get(name, "") for name in ("reference", "source", "text"))
     found = fault = ""
     if cells.get("number", "") or not reference:
         found, fault = number(cells.get("number", ""))
-    if cells.get("state", "") == "revoked":
-        fault = fault or "it is revoked: only consents that hold are imported"
-    scope = cells.get("scope", "") or default
-    fault = fault or ("no scope: name it in the line or with --scope" if not scope else _scope_fault(scope))
+    state = cells.get("state", "").lower()
+    if state not in ("", "given", "revoked"):
+        fault = fault or f"{state!r} is no state: use given or revoked, or leave it empty"
+    scope, no_scope = scopes.named(cells.get("scope", ""))
+    fault = fault or no_scope
     at, no_moment = moment(cells.get("at", ""))
     fault = fault or no_moment or too_long("reference", reference, _LONGEST_REFERENCE)
     fault = fault or too_long("source", source, _LONGEST) or too_long("text", text, _LONGEST)
-    return [found, scope, reference, source, text, at], fault
-
-
-def _scope_fault(scope: str) -> str:
-    """As the daemon judges it; imported when it is needed."""
-    from gateway.rules.kept_consents import consent_scope_fault
-
-    return consent_scope_fault(scope)
+    return [found, scope, reference, source, text, at, state], fault
 
 
 @consents.command("export")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -22,13 +23,13 @@ from drivers.sms import address
 from gateway.cli.output import Daemon
 from gateway.control_client import ControlError
 
-__all__ = ["CsvFile", "Row", "export_list", "moment", "number", "too_long"]
+__all__ = ["CsvFile", "Row", "Scopes", "export_list", "moment", "number", "too_long"]
 
 _SLICE_OCTETS = 40_000
 _SLICE_ROWS = 800
 _TELL = 2_000
 _KEYS = 2_000
-_ORDER = "optouts.order"
+_ORDER, _SCOPE = "optouts.order", "optouts.scope"
 _CHUNK = 100_000
 """Lines that are put in order together: some 50 MB."""
 
@@ -41,19 +42,33 @@ Entry = Callable[[Mapping[str, str]], tuple[Row, str]]
 # ── cells ────────────────────────────────────────────────────────────────────────────────────────────────────
 def number(said: str) -> tuple[str, str]:
     """The canonical number in a cell, or "" and its fault."""
-    digits = said.translate(_UNSAID)
-    if digits[:1] == "+" and digits[1:].isdecimal() and digits.isascii() and 8 <= len(digits) <= 16:
+    digits = said.replace("(0)", "").translate(_UNSAID)
+    if (
+        digits[:1] == "+"
+        and digits[1:2] != "0"
+        and digits[1:].isdecimal()
+        and digits.isascii()
+        and 8 <= len(digits) <= 16
+    ):
         return digits, ""
     try:
-        found = address.destination(0, 0, digits.encode("latin-1"))
-    except (address.AddressError, UnicodeEncodeError) as error:
+        found = address.destination(0, 0, digits.encode("latin-1", "replace"))
+    except address.AddressError as error:
         return "", f"{said!r}: {error}" if said else "no number"
     if not found.startswith("+"):
         return "", f"{said!r} is not in international form: use +33612345678"
+    if (
+        digits[0] not in "+0" and len(digits) < _SURE
+    ):  # a spreadsheet has taken the 0 of 0612345678, or the whole prefix
+        return "", f"{said!r} may have lost its prefix: write it with +, as +33612345678"
     return found, ""
 
 
-_UNSAID = {ord(c): None for c in " .-()"}
+_UNSAID = {ord(c): None for c in " .-()/\t\u00a0\u2009\u202f\u2011"}
+_CANONICAL = re.compile(r"\+[1-9][0-9]{6,14}")
+_SURE = 10
+"""Digits from which a number without + is taken to begin with its country."""
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def moment(said: str) -> tuple[int, str]:
@@ -61,13 +76,44 @@ def moment(said: str) -> tuple[int, str]:
     if not said:
         return 0, ""
     try:
-        return int(datetime.fromisoformat(said).timestamp() * 1000), ""
+        at = datetime.fromisoformat(said).astimezone(UTC)
     except (ValueError, OverflowError):
         return 0, f"{said!r} is no moment: use 2026-03-01T08:00:00+01:00, or leave it empty"
+    if not _FIRST < at < _LAST:
+        return 0, f"{said!r} is no moment between 1970 and 9999: leave it empty if nobody knows it"
+    return int(at.timestamp() * 1000), ""
 
 
 def too_long(name: str, said: str, most: int) -> str:
     return f"{name} has {len(said)} characters: at most {most}" if len(said) > most else ""
+
+
+class Scopes:
+    """Judges what lines are about, each scope once. form: what is wrong with its form; the daemon knows whether
+    somebody has that account or brand. default: for lines that name none.
+    """
+
+    def __init__(self, daemon: Daemon, default: str, form: Callable[[str], str]) -> None:
+        self._daemon = daemon
+        self._default = default
+        self._form = form
+        self._known: dict[str, str] = {}
+
+    def named(self, said: str) -> tuple[str, str]:
+        """The scope of a cell, and what is wrong with it."""
+        scope = said or self._default
+        fault = self._known.get(scope)
+        if fault is None:
+            fault = self._known[scope] = self._fault(scope)
+        return scope, fault
+
+    def _fault(self, scope: str) -> str:
+        if not scope:
+            return "no scope: name it in the line or with --scope"
+        fault = self._form(scope)
+        if fault or not scope.startswith(("account:", "brand:")):
+            return fault
+        return str(self._daemon.ask(_SCOPE, scope=scope)["fault"])
 
 
 # ── import ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -82,6 +128,7 @@ class CsvFile:
         self._verb = verb
         self._fields = fields
         self._entry = entry
+        self._line = 1
 
     def apply(self, daemon: Daemon, rejects: Path | None, partial: bool) -> dict[str, Any]:
         """What became of it: lines, rejected, rejects, added, known. Raises ControlError."""
@@ -128,8 +175,11 @@ class CsvFile:
                     if (good + bad) % _TELL == 0:
                         bar.update(max(0, octets - bar.pos))
                 bar.update(max(0, bar.length or 0) - bar.pos)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ControlError(f"{self._path}: {error}: a CSV file in UTF-8 is wanted") from error
+        except UnicodeDecodeError as error:
+            raise ControlError(f"{self._path}: {error.reason}: a CSV file in UTF-8 is wanted") from error
+        except (OSError, csv.Error) as error:
+            where = f"line {self._line}: " if isinstance(error, csv.Error) else ""
+            raise ControlError(f"{self._path}: {where}{error}: a CSV file in UTF-8 is wanted") from error
         finally:
             if out is not None:
                 out.close()
@@ -141,10 +191,11 @@ class CsvFile:
         with click.progressbar(length=good, label="importing", file=sys.stderr) as bar:
             for entries in self._slices(self._ordered(daemon)):
                 answer = daemon.ask(self._verb, file=name, entries=entries)
-                told["added"] += answer["added"]
-                told["known"] += answer["known"]
+                for word, count in answer.items():
+                    told[word] = told.get(word, 0) + count
                 bar.update(len(entries))
-        end = f"{told['added']} added, {told['known']} known, {told['rejected']} refused"
+        revoked = f"{told['revoked']} revoked, " if told.get("revoked") else ""
+        end = f"{told['added']} added, {revoked}{told['known']} known, {told['rejected']} refused"
         daemon.ask(self._verb, file=name, end=end)
 
     def _ordered(self, daemon: Daemon) -> Iterator[Row]:
@@ -179,17 +230,40 @@ class CsvFile:
         octets = 0
         with self._path.open(encoding="utf-8-sig", newline="") as text:
             places = self._fields
-            reader = csv.reader(text)
-            for cells in reader:
+            separator = _separator(text.readline())
+            text.seek(0)
+            # strict: a quote that is never closed would swallow the lines behind it, and the objections in them
+            reader = csv.reader(text, delimiter=separator, strict=True)
+            before = 0
+            while (cells := next(reader, None)) is not None:
+                line, before = before + 1, reader.line_num
+                self._line = before + 1
                 octets += sum(map(len, cells)) + len(cells) + 1
                 if not any(cell.strip() for cell in cells):
                     continue
-                if reader.line_num == 1 and "number" in (heading := [cell.strip().lower() for cell in cells]):
+                if line == 1 and "number" in (heading := [cell.strip().lower() for cell in cells]):
                     places = heading
                     continue
                 named = {name: cell.strip() for name, cell in zip(places, cells, strict=False)}
                 entry, fault = self._entry(named)
-                yield reader.line_num, entry if not fault else cells, fault, octets
+                if not fault and (before > line or len(cells) > len(places)):
+                    fault = _misread(places, cells)
+                yield line, entry if not fault else cells, fault, octets
+
+
+def _separator(first: str) -> str:
+    """Of a spreadsheet's cells: comma, and where it writes decimals with that, semicolon; or a tab."""
+    return max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
+
+
+def _misread(places: Sequence[str], cells: Sequence[str]) -> str:
+    """What shows that a line was not written as it was read; "" when nothing does."""
+    if any(cell.strip() for cell in cells[len(places) :]):
+        return f"{len(cells)} cells where {len(places)} belong: put a text that holds the separator in quotes"
+    for name, cell in zip(places, cells, strict=False):
+        if name != "text" and ("\n" in cell or "\r" in cell):
+            return f"{name} goes over several lines: is a quote not closed?"
+    return ""
 
 
 # ── export ───────────────────────────────────────────────────────────────────────────────────────────────────

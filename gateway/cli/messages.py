@@ -119,6 +119,7 @@ def _traced(t: Any) -> list[str]:
 @click.option("--kind", help="otp, alert, transactional or marketing; else the account's default.")
 @click.option("--from", "sender", help="The sender; else the account's first.")
 @click.option("--text", help="The text.")
+@click.option("--consent", help="The reference of the recipient's consent, where its account must name one.")
 @click.option("--at", type=Moment(1), help="When it is submitted: 2h from now, or RFC 3339.")
 @click.option("--account", help="Whose message; may be left out where there is one account.")
 @click.option("--unmasked", is_flag=True, help="Numbers in full.")
@@ -131,9 +132,10 @@ def explain(daemon: Daemon, sender: str | None, **question: Any) -> None:
 def _explained(e: Any) -> list[str]:
     text, verdict = e["text"], e["rules"]["verdict"]
     why = f" because of {' '.join(text['forcing_ucs2'])}" if text["forcing_ucs2"] else ""
+    judged = "" if e["kind"] == e["sent_as"] else f" (sent as {e['sent_as']}, but with a STOP mention)"
     lines = [
         paint(e["outcome"], "bold"),
-        f"  message    {e['kind']} of {e['account']} from {e['from'] or '(none)'} to {e['to']}",
+        f"  message    {e['kind']}{judged} of {e['account']} from {e['from'] or '(none)'} to {e['to']}",
         f"  text       {text['characters']} characters, {text['segments']} segments of {text['alphabet']}{why}",
     ]
     if text["segments_with_smart_encoding"] < text["segments"]:

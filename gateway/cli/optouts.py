@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.csv_lists import CsvFile, Row, export_list, moment, number, too_long
+from gateway.cli.csv_lists import CsvFile, Row, Scopes, export_list, moment, number, too_long
 from gateway.cli.output import Daemon, reads, table
 
 __all__ = ["optouts"]
@@ -100,7 +100,10 @@ def remove(daemon: Daemon, **entry: Any) -> None:
 @reads
 def import_(daemon: Daemon, file: Path, scope: str | None, rejects: Path | None, partial: bool) -> None:
     """Opt out the numbers of a CSV file: number, scope, at, evidence; a heading may name them in another order."""
-    entries = CsvFile(file, "optouts.import", _FIELDS, lambda cells: _entry(cells, scope or ""))
+    from gateway.rules.optouts import scope_fault  # when it is needed: it takes a while to come
+
+    scopes = Scopes(daemon, scope or "", scope_fault)
+    entries = CsvFile(file, "optouts.import", _FIELDS, lambda cells: _entry(cells, scopes))
     told = entries.apply(daemon, rejects, partial)
     daemon.show(told, _imported)
     if told["rejected"]:
@@ -112,27 +115,14 @@ def _imported(told: Any) -> list[str]:
     return [first, *CsvFile.refused(told)]
 
 
-def _entry(cells: Mapping[str, str], default: str) -> tuple[Row, str]:
+def _entry(cells: Mapping[str, str], scopes: Scopes) -> tuple[Row, str]:
     """What a line says, or what is wrong with it and what to do."""
     found, fault = number(cells.get("number", ""))
-    scope = cells.get("scope", "") or default
-    fault = fault or ("no scope: name it in the line or with --scope" if not scope else _scope_fault(scope))
+    scope, no_scope = scopes.named(cells.get("scope", ""))
     at, no_moment = moment(cells.get("at", ""))
     evidence = cells.get("evidence", "")
-    return [found, scope, at, evidence], fault or no_moment or too_long("evidence", evidence, _LONGEST)
-
-
-_known_scopes: dict[str, str] = {}
-
-
-def _scope_fault(scope: str) -> str:
-    """As the daemon judges it; imported when it is needed, and asked once for each scope."""
-    fault = _known_scopes.get(scope)
-    if fault is None:
-        from gateway.rules.optouts import scope_fault
-
-        fault = _known_scopes[scope] = scope_fault(scope)
-    return fault
+    fault = fault or no_scope or no_moment or too_long("evidence", evidence, _LONGEST)
+    return [found, scope, at, evidence], fault
 
 
 @optouts.command("export")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "ago",
     "connects",
     "duration",
+    "harmless",
     "octets",
     "paint",
     "reads",
@@ -90,9 +92,25 @@ def paint(text: str, tone: str = "") -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if code and coloured() else text
 
 
+def harmless(value: Any) -> Any:
+    """The same plain data without what a terminal would obey: texts, tags and references are written by strangers."""
+    if isinstance(value, str):
+        return value if value.isprintable() else _CONTROLS.sub(lambda found: repr(found.group())[1:-1], value)
+    if isinstance(value, dict):
+        return {name: harmless(inner) for name, inner in value.items()}
+    return [harmless(inner) for inner in value] if isinstance(value, list) else value
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""All but tab and newline; and what turns the direction of writing."""
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Columns as wide as they need; numbers to the right; the last column as long as it is."""
-    texts = [["-" if cell is None or cell == "" else str(cell) for cell in row] for row in rows]
+    texts = [
+        ["-" if cell is None or cell == "" else " ".join(str(cell).split("\n")) for cell in row]
+        for row in rows
+    ]
     widths = [max(len(row[n]) for row in [list(headers), *texts]) for n in range(len(headers))]
     right = [
         bool(rows) and all(isinstance(row[n], int | float) or row[n] is None for row in rows)
@@ -138,7 +156,9 @@ class Daemon:
 
     def written(self, answer: Any, render: Callable[[Any], Sequence[str]]) -> str:
         """What show() says."""
-        return json.dumps(answer, ensure_ascii=False, indent=2) if self.as_json else "\n".join(render(answer))
+        if self.as_json:
+            return json.dumps(answer, ensure_ascii=False, indent=2)
+        return "\n".join(render(harmless(answer)))
 
 
 class _Progress:
@@ -161,7 +181,9 @@ class _Progress:
 
 
 def _given(args: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in args.items() if value not in (None, "", False, (), [])}
+    return {
+        name: value for name, value in args.items() if value is not False and value not in (None, "", (), [])
+    }
 
 
 def connects(command: Command) -> Command:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import Daemon, ago, duration, octets, paint, reads, say, table
+from gateway.cli.output import Daemon, ago, duration, harmless, octets, paint, reads, say, table
 
 __all__ = ["accounts", "links", "queue_", "status", "tail"]
 
@@ -115,10 +115,20 @@ def _links(found: Any) -> list[str]:
             lines += [f"  what helps: {b['remedy']}"] if b["remedy"] else []
         for bind in b["binds"]:
             words = ", ".join(
-                f"{key} {value}" for key, value in bind.items() if key != "name" and value != ""
+                _said(key, value) for key, value in bind.items() if key != "name" and value != ""
             )
             lines.append(f"  {b['name']} {bind['name']}: {words}")
     return lines
+
+
+_TRIES = {"next_try": "next try after", "next_try_seconds": "next try in"}
+
+
+def _said(key: str, value: Any) -> str:
+    """A field of the driver's own; what is a time is said as one."""
+    if key in _TRIES:
+        return f"{_TRIES[key]} {duration(value)}"
+    return f"{key} {round(value, 1) if isinstance(value, float) else value}"
 
 
 # ── queue ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,7 +200,7 @@ def tail(daemon: Daemon, **wanted: Any) -> None:
         for line in daemon.stream("tail", **wanted):
             if "data" in line:
                 said = line["data"]
-                say([json.dumps(said, ensure_ascii=False) if daemon.as_json else _event(said)])
+                say([json.dumps(said, ensure_ascii=False) if daemon.as_json else _event(harmless(said))])
     except (KeyboardInterrupt, BrokenPipeError):
         return
 

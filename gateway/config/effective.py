@@ -46,7 +46,11 @@ RELOAD: tuple[tuple[str, Effect, str], ...] = (
     ("bearers.*.enabled", Effect.REBIND, "the link opens or drains"),
     ("bearers.*.link.*", Effect.REBIND, "the link is made with it"),
     ("bearers.*.power.*", Effect.REBIND, "the lines are held by the link"),
-    ("bearers.*", Effect.LIVE, "a removed bearer drains, and its late receipts still match"),
+    (
+        "bearers.*",
+        Effect.LIVE,
+        "connections stand; a removed bearer drains, and its late receipts still match",
+    ),
     ("routes.*", Effect.LIVE, "the next message asks the new routes"),
     ("rules.*", Effect.LIVE, "the next message meets the new rules"),
     ("alertmanager.*", Effect.LIVE, "read for each alert"),

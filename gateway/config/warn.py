@@ -112,11 +112,12 @@ def _marketing(config: Config) -> Iterator[str]:
         yield "store.retention.metadata: shorter than a month: after a restart, monthly quotas count only what is kept"
     for name, bearer in config.bearers.items():
         if bearer.driver == "modem" and "marketing" in bearer.kinds:
-            yield f"bearers.{name}.kinds: no SIM's contract allows marketing; it is refused in profile fr"
+            yield f"bearers.{name}.kinds: no SIM's contract allows marketing; country fr refuses it"
 
 
 def _bearers(config: Config) -> Iterator[str]:
     routed = {name for route in config.routes for tier in route.tiers for name in tier}
+    modems: dict[tuple[str, str], str] = {}
     for name, bearer in config.bearers.items():
         if name not in routed:
             yield f"bearers.{name}: no route names it, so it sends nothing"
@@ -124,6 +125,11 @@ def _bearers(config: Config) -> Iterator[str]:
             yield f"bearers.{name}.sim_contract: no note that the SIM may send: it only receives"
         if getattr(bearer.link, "password", "") and getattr(bearer.link, "password_file", None) is None:
             yield f"bearers.{name}.link.password: in clear, for labs only; use password_file"
+        if bearer.driver == "modem":
+            modem = getattr(bearer.link, "port", ""), getattr(bearer.link, "imei", "")
+            first = modems.setdefault(modem, name)
+            if first != name:
+                yield f"bearers.{name}.link.port: bearers.{first} has the same: one modem serves one bearer at a time"
         host = getattr(bearer.link, "host", "127.0.0.1")
         if not getattr(bearer.link, "tls", True) and not _private(host):
             yield f"bearers.{name}.link.tls: texts cross the internet readable to {host}: use TLS or a VPN"

@@ -6,12 +6,15 @@ As for opt-outs, each act is in the audit log, and an import comes in slices tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from gateway.consents import Proof
 from gateway.control.acts import Act, audit
+from gateway.control.optouts import scope_of_nobody
 from gateway.control.parts import Args, Gateway, Refusal, Tell, View
-from gateway.control.words import Asked, moment
+from gateway.control.words import LATEST, Asked, entries, moment
 from gateway.masking import masked
 from gateway.rules.kept_consents import consent_scope_fault
 from gateway.stores.consent_table import GIVEN
@@ -21,6 +24,12 @@ __all__ = ["CONSENT_ACTS", "consents", "story_of"]
 MOST = 10_000
 LONGEST_REFERENCE, LONGEST_TEXT = 128, 1_000
 _PAGE = 500
+_COLUMNS = {
+    "number or empty": str, "scope": str, "reference": str, "source": str, "text": str, "Unix ms or 0": int,
+    "state": str,
+}  # fmt: skip
+STATES = ("", "given", "revoked")
+"""What a line may say; "" is given."""
 
 
 async def consents(gateway: Gateway, args: Args) -> View:
@@ -87,14 +96,14 @@ def _proof(gateway: Gateway, asked: Asked) -> Proof:
     if not number and not reference:
         raise Refusal("say whose consent: a number, or --reference for a proof that covers many", 2)
     now = gateway.clock.wall_ms()
-    at = asked.number("at", now, 0, 2**53)
+    at = asked.number("at", now, 0, LATEST - 1)
     proof = (scope, number, reference, asked.text("source"), asked.text("text"), at)
     if fault := _fault(proof):
         raise Refusal(fault, 2)
-    kind, _, name = scope.partition(":")
-    if kind == "account" and gateway.accounts.get(name) is None:
-        there = ", ".join(sorted(account.name for account in gateway.accounts)) or "none"
-        raise Refusal(f"--scope {scope}: no such account; there are {there}", 2)
+    kept = gateway.consents.kept.has(scope, gateway.consents.kept.key(number, reference))
+    fault = "" if kept else scope_of_nobody(gateway, scope)  # one that is gone can still be withdrawn
+    if fault:
+        raise Refusal(f"--scope {fault}", 2)
     return proof
 
 
@@ -139,28 +148,36 @@ async def revoke(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  #
 
 
 async def import_(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
-    """A slice of a file: entries [number or "", scope, reference, source, text, Unix ms or 0]; "begin", "end"."""
+    """A slice of a file: entries as _COLUMNS has them; "begin", "end"."""
     asked = Asked(args)
     file = asked.text("file")
     for step in ("begin", "end"):
         if asked.text(step):
             await audit(gateway, who, f"consents import {step}", f"{file}: {asked.text(step)}")
-            return {"added": 0, "known": 0}
+            return {"added": 0, "revoked": 0, "known": 0}
     now = gateway.clock.wall_ms()
-    proofs = [_imported(row, now, file) for row in args.get("entries") or []]
-    added = await gateway.consents.give(proofs, f"import of {file} by {who}", "import")
-    return {"added": added, "known": len(proofs) - added}
+    counts = {"added": 0, "revoked": 0, "known": 0}
+    by = f"import of {file} by {who}"
+    judged = [(row[-1], _imported(gateway, row, file, now)) for row in entries(args, _COLUMNS)]
+    for state, rows in groupby(judged, key=itemgetter(0)):  # in the file's order
+        proofs = [proof for _, proof in rows]
+        if state == "revoked":
+            done = await gateway.consents.revoke(proofs, by)
+            counts["revoked"] += done
+        else:
+            done = await gateway.consents.give(proofs, by, "import")
+            counts["added"] += done
+        counts["known"] += len(proofs) - done
+    return counts
 
 
-def _imported(row: object, now: int, file: str) -> Proof:
-    """The command has looked at each already; this is for whoever speaks to the socket without it."""
-    if not (isinstance(row, list) and len(row) == 6 and all(isinstance(cell, str) for cell in row[:5])):
-        raise Refusal(f"an entry is [number, scope, reference, source, text, Unix ms], not {row!r}"[:200], 2)
-    number, scope, reference, source, text, at = row
-    if not isinstance(at, int) or not 0 <= at < 2**53:
-        raise Refusal(f"{at!r} is no time in Unix ms", 2)
+def _imported(gateway: Gateway, row: list[Any], file: str, now: int) -> Proof:
+    number, scope, reference, source, text, at, state = row
     proof = (scope, number, reference, source or file, text, at or now)
-    if fault := _fault(proof):
+    fault = _fault(proof) or scope_of_nobody(gateway, scope)
+    if not fault and state not in STATES:
+        fault = f"{state!r} is no state of a consent: use {', '.join(filter(None, STATES))}"
+    if fault:
         raise Refusal(fault, 2)
     return proof
 

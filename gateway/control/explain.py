@@ -11,7 +11,7 @@ from gateway.accounts import Account
 from gateway.control.parts import Args, Gateway, Refusal, View
 from gateway.control.roads import tiers
 from gateway.control.waiting import reason_of
-from gateway.control.words import Asked, kind_word, moment
+from gateway.control.words import LATEST, Asked, kind_word, moment
 from gateway.model import Kind, Message
 from gateway.routing import Route
 from gateway.rules.hours import HoursRule
@@ -26,8 +26,9 @@ def explain(gateway: Gateway, args: Args) -> View:
     asked = Asked(args)
     account = _account(gateway, asked.text("account"))
     kind = asked.kind()
-    m = _message(asked, account, account.default_kind if kind is None else kind)
-    at = asked.number("at", gateway.clock.wall_ms())
+    said = account.default_kind if kind is None else kind
+    m = _message(asked, account, said)
+    at = asked.number("at", gateway.clock.wall_ms(), 0, LATEST - 1)
     m.expires = at + int(account.validity[m.kind] * 1000)
     verdict = gateway.rules.prepare([m], account).get(0)
     faults = _faults(account, m)
@@ -40,6 +41,7 @@ def explain(gateway: Gateway, args: Args) -> View:
     view: View = {
         "account": account.name,
         "kind": kind_word(m.kind),
+        "sent_as": kind_word(said),
         "from": m.source,
         "to": asked.shown(m.destination),
         "text": _text(asked.text("text"), account, m),
@@ -53,7 +55,7 @@ def explain(gateway: Gateway, args: Args) -> View:
         },
         "at": moment(at),
         "expires": moment(m.expires),
-        "validity_s": account.validity[m.kind],
+        "validity_s": (m.expires - at) / 1000,
         "refused": faults,
     }
     view["outcome"] = _outcome(gateway, view, verdict, m, route)
@@ -83,7 +85,9 @@ def _message(asked: Asked, account: Account, kind: Kind) -> Message:
     text = asked.text("text")
     coding, payload = fit(smart_encoding(text) if account.smart_encoding else text)
     parts = segment_count(payload, coding)
-    return Message(0, account.name, kind, 0, source, to, coding, b"", payload, parts, 1, 0)
+    m = Message(0, account.name, kind, 0, source, to, coding, b"", payload, parts, 1, 0)
+    m.consent = asked.text("consent")
+    return m
 
 
 def _faults(account: Account, m: Message) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from drivers.smpp.ids import candidates
 from gateway.control.parts import Args, Gateway, Refusal, Tell, View
-from gateway.control.words import STATES, Asked, admitted_at, first_id, kind_word, moment
+from gateway.control.words import LATEST, STATES, Asked, admitted_at, first_id, kind_word, moment
 from gateway.model import Message
 
 __all__ = ["Where", "find", "number_of", "summary"]
@@ -30,7 +30,7 @@ async def find(gateway: Gateway, args: Args, tell: Tell) -> list[View]:
     asked = Asked(args)
     limit = asked.number("limit", 50, 1, 10_000)
     wall = gateway.clock.wall_ms()
-    since = asked.number("since", wall - 7 * DAY_MS)
+    since = asked.number("since", wall - 7 * DAY_MS, 0, LATEST - 1)
     where = await _conditions(gateway, asked)
     if where is None:
         return []

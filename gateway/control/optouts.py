@@ -11,14 +11,16 @@ from typing import Any
 
 from gateway.control.acts import Act, audit
 from gateway.control.parts import Args, Gateway, Refusal, Tell, View
-from gateway.control.words import Asked, moment
+from gateway.control.words import Asked, entries, moment
 from gateway.rules.optouts import scope_fault
 from gateway.stops import Entry
 from gateway.stores.optout_table import ACTIVE
 
-__all__ = ["OPTOUT_ACTS", "optouts"]
+__all__ = ["OPTOUT_ACTS", "optouts", "scope_of_nobody"]
 
 MOST = 10_000
+LONGEST = 200
+_COLUMNS = {"number": str, "scope": str, "Unix ms or 0": int, "evidence": str}
 _PAGE = 1_000
 
 
@@ -71,6 +73,18 @@ def _scope(asked: Asked) -> str:
     return scope
 
 
+def scope_of_nobody(gateway: Gateway, scope: str) -> str:
+    """What is wrong with an account or a brand that nobody has, as one misspelt, which would cover nothing."""
+    kind, _, name = scope.partition(":")
+    if kind == "account" and gateway.accounts.get(name) is None:
+        there = ", ".join(sorted(account.name for account in gateway.accounts)) or "none"
+        return f"{scope}: no such account; there are {there}"
+    brands = {account.brand for account in gateway.accounts if account.brand}
+    if kind == "brand" and name not in brands:
+        return f"{scope}: no account has this brand; there are {', '.join(sorted(brands)) or 'none'}"
+    return ""
+
+
 def _entry(gateway: Gateway, asked: Asked) -> Entry:
     """The one number and scope that an operator named."""
     number, scope = asked.recipient("number"), _scope(asked)
@@ -78,17 +92,18 @@ def _entry(gateway: Gateway, asked: Asked) -> Entry:
         raise Refusal("say which number, in international form: +33612345678", 2)
     if not scope:
         raise Refusal("say what it covers: --scope short_code:36180, account:NAME, brand:NAME or global", 2)
-    kind, _, name = scope.partition(":")
-    if kind == "account" and gateway.accounts.get(name) is None:
-        there = ", ".join(sorted(account.name for account in gateway.accounts)) or "none"
-        raise Refusal(f"--scope {scope}: no such account; there are {there}", 2)
-    return scope, number, gateway.clock.wall_ms(), asked.text("evidence")
+    evidence = asked.text("evidence")
+    if len(evidence) > LONGEST:
+        raise Refusal(f"--evidence has {len(evidence)} characters: at most {LONGEST}", 2)
+    return scope, number, gateway.clock.wall_ms(), evidence
 
 
 async def add(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
     """One number; what waits for it is refused."""
     asked = Asked(args)
     entry = _entry(gateway, asked)
+    if fault := scope_of_nobody(gateway, entry[0]):
+        raise Refusal(f"--scope {fault}", 2)
     added = await gateway.stops.add([entry], who)
     await audit(gateway, who, "optouts add", f"{Asked({}).shown(entry[1])} {entry[0]}: {added} added")
     return {"added": added, "scope": entry[0], "number": asked.shown(entry[1])}
@@ -101,6 +116,10 @@ async def remove(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  #
     if not entry[3]:
         raise Refusal("say on what proof it is withdrawn: --evidence «…»", 2)
     removed = await gateway.stops.remove([entry], who)
+    if not removed and (
+        fault := scope_of_nobody(gateway, entry[0])
+    ):  # one that is gone can still be withdrawn
+        raise Refusal(f"--scope {fault}", 2)
     await audit(gateway, who, "optouts remove", f"{Asked({}).shown(entry[1])} {entry[0]}: {removed} removed")
     return {"removed": removed, "scope": entry[0], "number": asked.shown(entry[1])}
 
@@ -114,26 +133,29 @@ async def import_(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  
             await audit(gateway, who, f"optouts import {step}", f"{file}: {asked.text(step)}")
             return {"added": 0, "known": 0}
     now = gateway.clock.wall_ms()
-    entries = [_imported(row, now) for row in args.get("entries") or []]
-    added = await gateway.stops.add(entries, f"import of {file} by {who}", "import")
-    return {"added": added, "known": len(entries) - added}
+    found: list[Entry] = []
+    for number, scope, at, evidence in entries(args, _COLUMNS):
+        fault = (
+            scope_fault(scope)
+            or scope_of_nobody(gateway, scope)
+            or ("" if number else "an entry has no number")
+        )
+        if fault or len(evidence) > LONGEST:
+            raise Refusal(fault or f"evidence has {len(evidence)} characters: at most {LONGEST}", 2)
+        found.append((scope, number, at or now, evidence))
+    added = await gateway.stops.add(found, f"import of {file} by {who}", "import")
+    return {"added": added, "known": len(found) - added}
 
 
-def _imported(row: object, now: int) -> Entry:
-    """The command has looked at each already; this is for whoever speaks to the socket without it."""
-    if not (isinstance(row, list) and len(row) == 4 and all(isinstance(n, str) for n in (*row[:2], row[3]))):
-        raise Refusal(f"an entry is [number, scope, Unix ms, evidence], not {row!r}"[:200], 2)
-    number, scope, at, evidence = row
-    fault = scope_fault(scope)
-    if fault or not isinstance(at, int) or not number.startswith("+") or not number[1:].isdecimal():
-        raise Refusal(fault or f"{number!r} at {at!r} is no entry: use +33612345678 and Unix ms", 2)
-    return scope, number, at or now, evidence
+async def scope_(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
+    """What is wrong with an account or a brand that a file names, before anything of it is imported."""
+    return {"fault": scope_of_nobody(gateway, Asked(args).text("scope"))}
 
 
 async def order(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act
     """Where the store keeps these numbers, to be imported in that order: what is written together lies together."""
     numbers = args.get("numbers") or []
-    if not isinstance(numbers, list) or not all(isinstance(number, str) for number in numbers):
+    if not isinstance(numbers, list) or not all(isinstance(n, str) and n.isascii() for n in numbers):
         raise Refusal("numbers must be a list of texts", 2)
     return {"keys": list(map(gateway.stops.optouts.digest, numbers))}
 
@@ -168,6 +190,7 @@ OPTOUT_ACTS: Mapping[str, Act] = {
     "optouts.add": add,
     "optouts.remove": remove,
     "optouts.import": import_,
+    "optouts.scope": scope_,
     "optouts.order": order,
     "optouts.export": export,
 }

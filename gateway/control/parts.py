@@ -29,6 +29,7 @@ from gateway.mo import MobileOriginated
 from gateway.outbox import Outbox
 from gateway.outcomes import Outcomes
 from gateway.queue import ActiveQueue
+from gateway.recall import Recall
 from gateway.receipts import Receipts
 from gateway.references import References
 from gateway.rules import Rulebook
@@ -99,6 +100,7 @@ class Gateway(Protocol):
     rules: Rulebook
     intake: Intake
     desk: Desk
+    recall: Recall
     stops: Stops
     suppressions: Suppressions
     consents: Consents

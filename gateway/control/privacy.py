@@ -106,9 +106,9 @@ async def _cancel(gateway: Gateway, ids: Sequence[int]) -> int:
 # ── erasing ──────────────────────────────────────────────────────────────────────────────────────────────────
 async def _erase(gateway: Gateway, found: Traces, who: str) -> View:
     store, key = gateway.store, found.key
-    for _ in range(2):  # references that are in memory are filed first: what is filed is found
-        gateway.references.flush(gateway.clock.wall_ms())
-        await store.flush()
+    # References that are in memory are filed first: what is filed is found.
+    await gateway.references.filed(gateway.clock.wall_ms())
+    await store.flush()
     optouts = await store.query("SELECT count(*) FROM optout_act WHERE key=? AND number IS NOT NULL", (key,))
     consents = await store.query(
         "SELECT count(*) FROM consent_act WHERE key=? AND number IS NOT NULL", (key,)

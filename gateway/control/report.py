@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from gateway.answers import NO_ROUTE, never_left, own_error
 from gateway.control.finding import number_of
 from gateway.control.parts import Args, Gateway, Refusal, Tell, View
-from gateway.control.words import Asked, admitted_at, first_id, moment
+from gateway.control.words import LATEST, Asked, admitted_at, first_id, moment
 from gateway.lifecycle import FINAL, State
 from gateway.model import EPOCH_MS
 from gateway.rules.quota import day_of
@@ -195,7 +195,10 @@ async def report(gateway: Gateway, args: Args, tell: Tell) -> View:
     """The breakdown of what was submitted from `since` to `until` (Unix ms, default: the last seven days)."""
     asked = Asked(args)
     wall = gateway.clock.wall_ms()
-    since, until = asked.number("since", wall - 7 * DAY_MS), asked.number("until", wall + 1)
+    since = asked.number("since", wall - 7 * DAY_MS, 0, LATEST - 1)
+    until = asked.number("until", wall + 1, 0, LATEST - 1)
+    if since >= until:
+        raise Refusal(f"nothing lies between --since {moment(since)} and --until {moment(until)}", 2)
     by = asked.text("by")
     if by and by not in GROUPINGS:
         raise Refusal(f"--by {by!r}: use {', '.join(GROUPINGS)}", 2)
@@ -205,7 +208,13 @@ async def report(gateway: Gateway, args: Args, tell: Tell) -> View:
     if tag := asked.text("tag"):
         where, arguments = "AND m.tag=?", [tag]
     if account := asked.text("account"):
-        where, arguments = f"{where} AND m.account=?", [*arguments, await number_of(gateway, account)]
+        number = await number_of(gateway, account)
+        if (
+            not number and gateway.accounts.get(account) is None
+        ):  # a slip, which must not read like "nothing came"
+            there = ", ".join(sorted(each.name for each in gateway.accounts)) or "none"
+            raise Refusal(f"--account {account}: no such account; there are {there}", 2)
+        where, arguments = f"{where} AND m.account=?", [*arguments, number]
     words = {"group": GROUPINGS.get(by, "''"), "where": where}
     await _count(gateway, sums, (since, until), _SLICE.format(**words), arguments, tell)
     period = (first_id(since), first_id(until))

@@ -72,12 +72,18 @@ def tiers(gateway: Gateway, route: Route, kind: int) -> list[View]:
                 state, reason = condition(road, now)
                 if kind not in road.health.kinds:
                     reason = road.health.note or f"it carries no {kind_word(kind)}"
-            if not reason and name not in chosen:
-                reason = why
+            if not reason:
+                reason = _limit(road) if name in chosen else why
             found.append(
                 {"tier": number, "bearer": name, "state": state, "chosen": name in chosen, "reason": reason}
             )
     return found
+
+
+def _limit(road: Road | None) -> str:
+    """What an open bearer takes only a part of, in its driver's words; "" for nothing."""
+    said = (str(fields.get("limit", "")) for fields in road.status.values()) if road is not None else ()
+    return next(filter(None, said), "")
 
 
 def links(gateway: Gateway, rates: Rates) -> list[View]:

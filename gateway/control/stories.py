@@ -113,7 +113,7 @@ def _alive(gateway: Gateway, message_id: int) -> tuple[Message | None, str]:
                 return segment.context, f"next for bearer {road.name}, {place} segments before it"
     for aside in gateway.outcomes.aside:
         if aside.message.id == message_id:
-            return aside.message, aside_words(aside.only, aside.avoid)
+            return aside.message, aside_words(aside.message, aside.only, aside.avoid)
     loaded = gateway.queue.loaded(message_id)
     return loaded, _place(gateway, loaded) if loaded is not None else ""
 
@@ -145,7 +145,8 @@ def _why(gateway: Gateway, m: Message) -> str:
         cause = f" ({m.reason})" if m.reason else ""
         return f"it is due {moment(m.due)}{cause}: `chappe retry` sends it now"
     if m.state in (State.QUEUED, State.SCHEDULED):
-        return reason_of(gateway, key, 0)
+        aside = gateway.outcomes.standing_aside(m.id) is not None  # then its flow's reason is not its own
+        return m.reason if aside and m.reason else reason_of(gateway, key, 0)
     return m.reason
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from gateway.control.acts import Act, audit
 from gateway.control.parts import Args, Gateway, Refusal, Tell, View
-from gateway.control.words import Asked, moment
+from gateway.control.words import Asked, entries, moment
 from gateway.suppressions import DAY_MS, Suppression
 
 __all__ = ["SUPPRESSED_ACTS", "suppressed"]
 
 MOST = 10_000
+LONGEST = 200
+_COLUMNS = {"number": str, "since, Unix ms or 0": int, "until, Unix ms or 0": int, "reason": str}
 _PAGE = 1_000
 _FIRST = -(2**63)
 
@@ -65,6 +67,8 @@ async def add(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # no
     number, now = _number(asked), gateway.clock.wall_ms()
     days = asked.number("days", 0, 0, 36_500)
     reason = asked.text("reason") or "by hand"
+    if len(reason) > LONGEST:
+        raise Refusal(f"--reason has {len(reason)} characters: at most {LONGEST}", 2)
     added = await gateway.suppressions.add([(number, now, days and now + days * DAY_MS, reason)], who)
     await audit(gateway, who, "suppressed add", f"{Asked({}).shown(number)}: {added} added")
     return {"added": added, "number": asked.shown(number)}
@@ -88,20 +92,13 @@ async def import_(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  
             await audit(gateway, who, f"suppressed import {step}", f"{file}: {asked.text(step)}")
             return {"added": 0, "known": 0}
     now = gateway.clock.wall_ms()
-    entries = [_imported(row, now) for row in args.get("entries") or []]
-    added = await gateway.suppressions.add(entries, f"import of {file} by {who}")
-    return {"added": added, "known": len(entries) - added}
-
-
-def _imported(row: object, now: int) -> Suppression:
-    """The command has looked at each already; this is for whoever speaks to the socket without it."""
-    if not (isinstance(row, list) and len(row) == 4 and isinstance(row[0], str) and isinstance(row[3], str)):
-        raise Refusal(f"an entry is [number, since, until, reason], not {row!r}"[:200], 2)
-    number, since, until, reason = row
-    whole = all(isinstance(at, int) and 0 <= at < 2**53 for at in (since, until))
-    if not whole or not number.startswith("+") or not number[1:].isdecimal():
-        raise Refusal(f"{number!r} from {since!r} to {until!r} is no entry: use +33612345678 and Unix ms", 2)
-    return number, since or now, until, reason or "imported"
+    found: list[Suppression] = []
+    for number, since, until, reason in entries(args, _COLUMNS):
+        if not number or len(reason) > LONGEST:
+            raise Refusal(f"an entry has a number, and a reason of at most {LONGEST} characters", 2)
+        found.append((number, since or now, until, reason or "imported"))
+    added = await gateway.suppressions.add(found, f"import of {file} by {who}")
+    return {"added": added, "known": len(found) - added}
 
 
 async def export(gateway: Gateway, args: Args, who: str, tell: Tell) -> View:  # noqa: ARG001 - an Act

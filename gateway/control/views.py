@@ -74,6 +74,10 @@ def state_of(gateway: Gateway) -> tuple[str, str]:
     roads = gateway.dispatcher.roads.values()
     if roads and not any(road.open for road in roads):
         return "degraded", "no bearer is open: messages are taken and wait"
+    if gateway.recall.unread:
+        does = "leaves" if gateway.recall.barred else "is taken again"
+        what = gateway.recall.barred or gateway.recall.unread
+        return "degraded", f"the gateway has just started: marketing {does} once it has read {what}"
     return "ready", ""
 
 

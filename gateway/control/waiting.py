@@ -13,7 +13,7 @@ from gateway.control.roads import tiers, why_not
 from gateway.control.words import admitted_at, kind_word, moment
 from gateway.holds import Hold
 from gateway.lifecycle import State
-from gateway.model import Kind
+from gateway.model import Kind, Message
 from gateway.queue import Flow
 from gateway.stores.store import FlowKey
 
@@ -83,6 +83,8 @@ def reason_of(gateway: Gateway, key: FlowKey, next_due: int) -> str:
     route = gateway.dispatcher.router.get(route_name)
     if route is None:
         return f"its route {route_name} is not in the configuration any more"
+    if kind in gateway.dispatcher.barred:
+        return f"the gateway has just started and still reads {gateway.recall.barred}: it leaves in a moment"
     chosen = gateway.dispatcher.choices(route_name, kind)
     if not chosen:
         each = "; ".join(f"{t['bearer']} is {t['state']}: {t['reason']}" for t in tiers(gateway, route, kind))
@@ -163,15 +165,16 @@ def _grouped(gateway: Gateway, held: Held, name: Callable[[FlowKey], str], why: 
     for aside in gateway.outcomes.aside:
         m = aside.message
         key = (m.route, m.kind, m.priority, m.account, m.tag)
-        words = aside_words(aside.only, aside.avoid) if why else ""
+        words = aside_words(m, aside.only, aside.avoid) if why else ""
         groups.setdefault(name(key), _Group()).add(1, m.submitted_at, 0, False, words)
     return groups
 
 
-def aside_words(only: str, avoid: frozenset[str]) -> str:
+def aside_words(m: Message, only: str, avoid: frozenset[str]) -> str:
     if only:
         return f"bearer {only} has its first parts, so only that one may take the rest"
-    return f"refused by {', '.join(sorted(avoid))}: it waits for another bearer of its route"
+    why = f" ({m.reason})" if m.reason else ""
+    return f"refused by {', '.join(sorted(avoid))}{why}: it waits for another bearer of its route"
 
 
 def queue(gateway: Gateway, held: Held, by: str) -> list[View]:

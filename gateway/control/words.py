@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +12,20 @@ from gateway.control.parts import Args, Refusal
 from gateway.lifecycle import State
 from gateway.model import EPOCH_MS, KINDS, Kind
 
-__all__ = ["STATES", "Asked", "admitted_at", "first_id", "kind_word", "moment", "state_word"]
+__all__ = [
+    "LATEST",
+    "STATES",
+    "Asked",
+    "admitted_at",
+    "entries",
+    "first_id",
+    "kind_word",
+    "moment",
+    "state_word",
+]
+
+LATEST = 253_370_764_800_000
+"""9999-01-01 in Unix ms: later moments have no date that could be shown."""
 
 STATES = {state.name.lower(): state for state in State if state is not State.NEW}
 
@@ -19,7 +34,7 @@ def moment(unix_ms: int) -> str | None:
     """RFC 3339 in UTC with milliseconds; None for 0, which means "not yet"."""
     if not unix_ms:
         return None
-    at = datetime.fromtimestamp(unix_ms / 1000, UTC)
+    at = datetime.fromtimestamp(min(max(unix_ms, 0), LATEST) / 1000, UTC)  # what is kept may be from anybody
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -37,8 +52,8 @@ def admitted_at(message_id: int) -> int:
 
 
 def first_id(unix_ms: int) -> int:
-    """The first id that a message of this moment could have."""
-    return max(0, unix_ms - EPOCH_MS) << 22
+    """The first id that a message of this moment could have; beyond the last id (the year 2095), that one."""
+    return min(max(0, unix_ms - EPOCH_MS) << 22, 2**63 - 1)
 
 
 class Asked:
@@ -53,9 +68,7 @@ class Asked:
             return ""
         if not isinstance(value, str):
             raise Refusal(f"{name} must be a text", 2)
-        if any("\ud800" <= c <= "\udfff" for c in value):  # JSON can spell it, no store can keep it
-            raise Refusal(f"{name} holds half a character", 2)
-        return value
+        return _whole(name, value)
 
     def flag(self, name: str) -> bool:
         return self._args.get(name) is True
@@ -95,10 +108,42 @@ class Asked:
         if not text:
             return ""
         try:
-            return address.destination(0, 0, "".join(c for c in text if c not in " .-()").encode("latin-1"))
-        except (address.AddressError, UnicodeEncodeError) as error:
+            said = "".join(c for c in text.replace("(0)", "") if c not in " .-()/\u00a0\u202f")
+            return address.destination(0, 0, said.encode("latin-1", "replace"))
+        except address.AddressError as error:
             raise Refusal(f"--{name} {text}: {error}", 2) from error
 
     def shown(self, number: str) -> str:
         """A number as this operator may see it: masked unless he asked for it whole."""
         return number if self.flag("unmasked") else address.mask(number)
+
+
+def entries(args: Args, columns: Mapping[str, type], name: str = "entries") -> list[list[Any]]:
+    """The rows of an import, each with its columns: texts, and moments in Unix ms. Raises Refusal (exit 2) for the
+    first that is none: the command has looked at each already, this is for whoever speaks to the socket without it.
+    """
+    rows: Any = args.get(name) or []
+    if not isinstance(rows, list):
+        raise Refusal(f"{name} must be a list", 2)
+    types = list(columns.values())
+    for row in rows:
+        if not (isinstance(row, list) and [type(value) for value in row] == types):
+            raise Refusal(f"an entry is [{', '.join(columns)}], not {row!r}"[:200], 2)
+        for column, value in zip(columns, row, strict=True):
+            if isinstance(value, str):
+                _whole(column, value)
+            elif not 0 <= value < LATEST:
+                raise Refusal(f"{column}: {value} is no moment in Unix ms", 2)
+        if row[0] and not _CANONICAL.fullmatch(row[0]):
+            raise Refusal(f"{row[0]!r} is not in international form: use +33612345678"[:200], 2)
+    return rows
+
+
+_CANONICAL = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+def _whole(name: str, text: str) -> str:
+    """A text without half characters: JSON can spell them, no store can keep them."""
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise Refusal(f"{name} holds half a character", 2)
+    return text

@@ -29,7 +29,7 @@ from gateway.accounts import Account, Refusal
 from gateway.answers import THROTTLED, Answer
 from gateway.listeners.delivery import Deliveries
 from gateway.listeners.submission import Refused, Submissions
-from gateway.model import Message, Note
+from gateway.model import Message, Note, NoteKind
 from gateway.text_cost import cost
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ log = structlog.get_logger("listener.smpp")
 
 _LATER = frozenset({0x08, 0x14, 0x58, 0x64})
 """Answers to a deliver_sm that mean "again, later": RSYSERR, RMSGQFUL, RTHROTTLED, RX_T_APPN."""
+_MO = NoteKind.MO  # an enum's members are slow to reach
 _RECEIVES = (BindState.BOUND_RX, BindState.BOUND_TRX)
 _MESSAGE_ID_RESPONSES = frozenset({Command.SUBMIT_SM, Command.DATA_SM, Command.SUBMIT_MULTI})
 
@@ -92,8 +93,12 @@ class Application:
                 batch.append(pdu)
             elif isinstance(pdu, Bind):
                 self._task = asyncio.create_task(self._bind(pdu), name="bind")
-            else:
+            elif self._room() > 0:
+                self._unanswered += 1
                 self._rare.append(pdu)
+            else:
+                transport.session.respond(self._over_the_window(pdu))
+                transport.flush()
         if batch:
             self._submit(batch)
         if self._rare and (self._task is None or self._task.done()):
@@ -170,15 +175,14 @@ class Application:
         assert submissions is not None
         assert transport is not None
         now = self._listener.clock.wall_ms() / 1000
-        room = account.window - self._unanswered
+        room = self._room()
         messages: list[Message] = []
         waiting: list[Sm] = []
         raws: list[bytes] = []
         read = submissions.read
         for pdu in batch:
             if len(messages) >= room:
-                text = f"over the window: {account.window} submissions are unanswered on this bind"
-                raws.append(self._response(pdu, Answer(THROTTLED, 0, text)))
+                raws.append(self._over_the_window(pdu))
                 continue
             try:
                 messages.append(read(pdu, now))
@@ -197,6 +201,15 @@ class Application:
             self._respond(waiting, messages, submitted.answers)
         else:
             submitted.durable.add_done_callback(lambda _: self._respond(waiting, messages, submitted.answers))
+
+    def _room(self) -> int:
+        """How many more requests may be unanswered on this bind."""
+        return self._account.window - self._unanswered if self._account is not None else 0
+
+    def _over_the_window(self, pdu: Pdu) -> bytes:
+        window = self._account.window if self._account is not None else 0
+        text = f"over the window: {window} submissions are unanswered on this bind"
+        return self._response(pdu, Answer(THROTTLED, 0, text))
 
     def _respond(self, pdus: Sequence[Sm], messages: Sequence[Message], answers: Sequence[Answer]) -> None:
         tells = self._explains(Command.SUBMIT_SM)  # what it costs; else the shortest way for what was taken
@@ -261,10 +274,15 @@ class Application:
             account, transport = self._account, self.transport
             assert account is not None
             assert transport is not None
-            if isinstance(pdu, SubmitMulti):
-                raw = await self._listener.requests.submit_multi(account, pdu, self._submissions)
-            else:
-                raw = await self._listener.requests.answer(account, pdu, transport.session.peer_version or 0)
+            try:
+                if isinstance(pdu, SubmitMulti):
+                    raw = await self._listener.requests.submit_multi(account, pdu, self._submissions)
+                else:
+                    raw = await self._listener.requests.answer(
+                        account, pdu, transport.session.peer_version or 0
+                    )
+            finally:
+                self._unanswered -= 1
             transport.session.respond(raw)
             transport.flush()
 
@@ -286,6 +304,11 @@ class Application:
         late: list[Note] = []
         room = transport.session.room
         for note in notes:
+            m = note.message
+            if m is not None and note.kind is not _MO and len(bodies) < room:  # nearly all
+                bodies.append(deliveries.receipt(note, m))
+                contexts.append(_Delivery(note, 1))
+                continue
             made = deliveries.bodies(note)
             if not made:
                 empty.append(note)  # its message was dropped by retention: nobody can be told any more

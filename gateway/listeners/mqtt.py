@@ -140,7 +140,7 @@ class MqttListener:
         except Refused as refused:
             error = refused.text
         except (Refusal, ValueError, StoreError, OSError) as failed:
-            error = str(failed)
+            error = str(failed).replace("--", "")  # a refusal names options as the command line has them
         except Exception as fault:  # a fault of ours is told and logged; the next command is obeyed
             log.exception("mqtt.command_failed", verb=verb)
             error = f"{type(fault).__name__}: {fault}"
@@ -218,6 +218,8 @@ def command_of(verb: str, payload: bytes, node: str) -> tuple[str, View]:
         raise Refused(0, f'{verb} stops traffic: it needs "confirm": the gateway\'s name')
     table.pop("confirm", None)
     family, _, what = verb.partition(".")
+    if family == "link" and not table.get("name"):
+        raise Refused(0, f'{verb} needs "name": the bearer')
     if family == "link":
         return "link", {**table, "act": what}
     return what or family, table

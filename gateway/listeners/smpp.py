@@ -6,8 +6,7 @@ What one connection does is in bind.py, the rare requests in requests.py. One ti
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -22,6 +21,7 @@ from gateway.config.sections import SmppListenerSettings
 from gateway.events import AccountMoved
 from gateway.intake import Intake
 from gateway.listeners.bind import Application
+from gateway.listeners.certificate import Certificate
 from gateway.listeners.requests import Requests
 from gateway.model import Note
 from gateway.outbox import Outbox
@@ -60,6 +60,7 @@ class SmppListener:
         self.port = settings.port
         self._bus = bus
         self._server: asyncio.Server | None = None
+        self._tls: Certificate | None = None
         self._open: dict[Application, None] = {}  # in the order in which they came
         self._ticker: asyncio.Task[None] | None = None
         self._later: list[tuple[float, str, list[Note]]] = []
@@ -68,7 +69,12 @@ class SmppListener:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
     async def start(self) -> None:
         settings = self.settings
-        self._server = await listen(settings.host, settings.port, self._connection, self._tls())
+        if settings.tls_certificate_file is not None and settings.tls_key_file is not None:
+            self._tls = Certificate(
+                settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
+            )
+        context = self._tls.context if self._tls is not None else None
+        self._server = await listen(settings.host, settings.port, self._connection, context)
         self.port = self._server.sockets[0].getsockname()[1]
         self._ticker = asyncio.create_task(self._tick(), name="smpp listener ticks")
         log.info(
@@ -123,17 +129,9 @@ class SmppListener:
         )
         return SmppTransport(session, Application(self), self.clock.now)
 
-    def _tls(self) -> ssl.SSLContext | None:
-        settings = self.settings
-        if settings.tls_certificate_file is None or settings.tls_key_file is None:
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-        if settings.tls_client_ca_file is not None:
-            context.load_verify_locations(settings.tls_client_ca_file)
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
+    def renewal(self) -> Callable[[], None]:
+        """A reload: the certificate as it is now, in force once this is called. Raises ConfigError."""
+        return self._tls.renewal("smpp") if self._tls is not None else lambda: None
 
     async def _tick(self) -> None:
         while True:
@@ -157,9 +155,13 @@ class SmppListener:
 
     # ── what connections tell ────────────────────────────────────────────────────────────────────────────
     def opened(self, application: Application) -> None:
+        """With all places taken, who has been here longest without a bind makes room: strangers shut nobody out."""
         self._open[application] = None
-        transport = application.transport
-        if len(self._open) > self.settings.max_connections and transport is not None:
+        if len(self._open) <= self.settings.max_connections:
+            return
+        outsider = next((each for each in self._open if each.account is None), application)
+        transport = outsider.transport
+        if transport is not None:
             self._say("", "connection.refused", transport.peer, "listeners.smpp.max_connections are open")
             transport.close("full", f"{self.settings.max_connections} connections are open")
 

@@ -32,9 +32,11 @@ Published = dict[str, View]
 
 _PRIVATE = frozenset({"number", "msisdn", "imsi", "iccid", "service_centre", "pin", "puk"})
 """What a SIM tells of its owner: never published, nor are numbers in other fields (encode() masks them)."""
+_MOVING = frozenset({"failures", "next_try", "next_try_seconds"})
+"""Of a bind that is down: they move with each try, for hours. `chappe links` has them."""
 _BEARER = ("name", "state", "since", "reason", "detail", "remedy", "kinds", "note", "binds")
 _MODEM = tuple(key for key in _BEARER if key != "remedy")
-_STILL = ("state", "reason", "kinds", "note", "binds")
+_STILL = ("state", "reason", "kinds", "note")
 
 
 class Views:
@@ -78,8 +80,12 @@ class Views:
         before = self._shown.get(topic)
         if before is None:
             return fresh
-        compared = _STILL if "detail" in fresh else fresh
-        return before if all(before.get(key) == fresh.get(key) for key in compared) else fresh
+        if "detail" not in fresh:  # neither a bearer nor a modem
+            return before if before == fresh else fresh
+        same = all(before[key] == fresh[key] for key in _STILL) and _still_binds(before) == _still_binds(
+            fresh
+        )
+        return before if same else fresh
 
     def _since(self, topic: str, state: str, began: float | None = None) -> str | None:
         """When this state began. began: of the link itself, which is older than a state that an operator gave it."""
@@ -196,7 +202,12 @@ def _bearer(link: View) -> View:
 
 
 def _shown(fields: Mapping[str, Any]) -> View:
-    return {key: value for key, value in fields.items() if key not in _PRIVATE}
+    return {key: value for key, value in fields.items() if key not in _PRIVATE | _MOVING}
+
+
+def _still_binds(view: View) -> list[View]:
+    """Without their words: those are of the last try, which is one more every few seconds."""
+    return [{key: value for key, value in bind.items() if key != "detail"} for bind in view["binds"]]
 
 
 def _totals(gateway: Gateway) -> tuple[dict[int, dict[str, int]], dict[str, dict[str, int]]]:

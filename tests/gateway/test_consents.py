@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import pytest
 from core import account, core
 from making import NOW
 
@@ -11,9 +12,10 @@ from gateway.consents import Consents
 from gateway.lifecycle import State
 from gateway.model import Kind
 from gateway.rules.consent import ConsentRule
-from gateway.rules.kept_consents import KeptConsents
+from gateway.rules.kept_consents import KeptConsents, Standing
 from gateway.rules.optouts import OptOuts
 from gateway.stores.consent_table import ConsentTable
+from gateway.stores.store import StoreError
 
 NUMBER, SHOP = "+33612345678", "account:shop"
 
@@ -83,5 +85,37 @@ def test_what_waits_is_refused_before_the_wire_even_where_no_reference_is_requir
             assert (gw.state(sms), gw.row(sms.id, "error")) == (State.REJECTED, ("0406",))
             assert await status(gw) == answers.NO_CONSENT
             assert await status(gw, "+33600000002", "") == answers.OK
+
+    asyncio.run(story())
+
+
+def test_what_the_store_refuses_is_withdrawn_all_the_same_and_never_given(tmp_path):
+    """Else a second try would be told "it stands", and a restart would forget the withdrawal."""
+
+    async def story():
+        async with consenting(tmp_path) as gw:
+            poison = (SHOP, NUMBER, "form-12", "till", "\ud800", NOW)
+
+            await gw.consents.give(
+                [proof("+33600000002")], "ops"
+            )  # so that this account's consents are kept here
+            with pytest.raises(StoreError):
+                await gw.consents.give([poison], "ops")
+            assert await status(gw) == answers.NO_CONSENT
+            assert await gw.consents.give([proof()], "ops") == 1
+            with pytest.raises(StoreError):
+                await gw.consents.revoke([poison], "ops")
+            assert await status(gw) == answers.NO_CONSENT, "it is obeyed all the same"
+            with pytest.raises(StoreError):
+                await gw.consents.give([poison], "ops")
+            assert await status(gw) == answers.NO_CONSENT, "and stays obeyed"
+            assert await gw.consents.revoke([proof()], "ops") == 1
+            assert await gw.consents.revoke([proof()], "ops") == 0
+            with pytest.raises(StoreError):
+                await gw.consents.give([poison], "ops")
+            assert await status(gw) == answers.NO_CONSENT
+        async with consenting(tmp_path) as gw:
+            assert await status(gw) == answers.NO_CONSENT
+            assert gw.consents.kept.standing(account(), NUMBER, "") is Standing.REVOKED
 
     asyncio.run(story())

@@ -4,6 +4,7 @@ from making import message
 
 from gateway import correlation as module
 from gateway.correlation import Correlation
+from gateway.lifecycle import Cause
 
 
 def test_ids_belong_to_their_bearer_and_tell_the_part():
@@ -57,3 +58,44 @@ def test_it_is_bounded_by_two_generations(monkeypatch):
         for age in (0, 99):
             assert number - age < 0 or known.find("orange", str(number - age)) is not None
     assert most <= 210
+
+
+def delivered(number):
+    m = message(number, Cause.ADMIT_AT_ONCE)
+    m.advance(Cause.ACCEPT)
+    m.advance(Cause.DELIVER)
+    return m
+
+
+def test_while_anybody_is_in_doubt_nothing_is_forgotten_for_its_age(monkeypatch):
+    monkeypatch.setattr(module, "GENERATION", 100)
+    known = Correlation()
+    known.add("orange", "1a", delivered(1), -1)
+    for now in range(1000, 2000):
+        known.tidy(float(now), doubts=True)
+    assert known.find("orange", "1a") is not None
+    for number in range(1000):
+        known.add("orange", str(number), message(number), -1)
+        known.tidy(2000.0, doubts=True)
+    assert len(known) <= 210
+
+
+def test_an_id_whose_receipt_is_repeated_stays_known():
+    known, waits = Correlation(), message(2, Cause.ADMIT_AT_ONCE)
+    known.add("orange", "1a", delivered(1), -1)
+    known.add("orange", "2b", waits, -1)
+    for now in range(1000, 1600, 50):
+        known.tidy(float(now))
+        assert known.find("orange", "1a") is not None
+    assert known.find("orange", "2b") is None, "the store knows what still waits"
+
+
+def test_what_the_last_process_had_settled_is_known_for_a_while():
+    known, m = Correlation(), delivered(1)
+    known.recall([(m, -1, "orange", "00AB")], 1600.0)
+    known.tidy(1599.0)
+    assert known.find("sfr", "ab") is None
+    assert known.find("orange", "ab") == (m, -1)
+    for now in range(1601, 1801, 50):
+        known.tidy(float(now))
+    assert known.find("orange", "ab") is None

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from making import message
 
-from gateway.doubts import WAIT, Doubts
+from gateway.doubts import LEFT, WAIT, Doubts
 from gateway.lifecycle import Cause
 from gateway.model import Kind
 
@@ -75,3 +75,25 @@ def test_waiting_anew_is_one_wait(doubts):
     assert doubts.claim("orange", m.destination) is m
     doubts.settled(m)
     assert doubts._by_number == {}
+
+
+def test_who_was_left_is_remembered_for_an_hour(doubts):
+    left, m = doubtful(1), doubtful(2)
+    doubts.leave(left, 0.0)
+    doubts.leave(left, 100.0)  # in doubt again
+    doubts.wait(m, LEFT + 99.0)
+    assert doubts.over(LEFT + 99.0) == []
+    assert doubts.claim("orange", m.destination) is None
+    assert doubts.alone("orange", m.destination, (1, 2))
+    assert doubts.over(LEFT + 100.0) == []
+    assert doubts.claim("orange", m.destination) is m
+    assert (doubts._left, len(doubts._left_at)) == ({}, 0)
+
+
+def test_what_is_on_the_wire_to_that_number_may_be_meant_too(doubts):
+    m = doubtful(1)
+    doubts.wait(m, 0.0)
+    doubts.on_wire = lambda bearer, number: (bearer, number) == ("orange", m.destination)
+    assert doubts.claim("orange", m.destination) is None
+    doubts.on_wire = lambda bearer, number: False
+    assert doubts.claim("orange", "0612345678") is m

@@ -125,8 +125,11 @@ class Kept:
     def all(self):
         return [(bearer, key, *who) for (bearer, key), who in self.rows.items()]
 
-    def sent(self, limit):
-        return []
+    def one(self, bearer, key):
+        return self.rows.get((bearer, key))
+
+    def sent(self):
+        return iter(())
 
     def put(self, written):
         self.rows |= {(bearer, key): (account, message) for bearer, key, account, message in written}
@@ -165,3 +168,23 @@ def test_memory_and_table_are_bounded_and_the_oldest_go():
     assert (writers.message_of("shop", "+24"), writers.message_of("shop", "+23")) == (0, 24)
     again.forget("+20", [])
     assert (again.account_of("sim", "+20"), len(table.rows)) == ("", 8)
+
+
+def test_while_it_is_read_the_table_is_asked_and_what_is_written_now_is_newer(tmp_path):
+    table = Kept()
+    before = LastWriters(table, lambda number: int(number[1:]), most=10)
+    for n in range(1, 7):
+        before.answered("sim", True, [Said(n, "shop", f"+{n}").accepted])
+    table.sent = lambda: iter([[(6, "shop", "+6"), (5, "shop", "+5")], [(4, "shop", "+6")]])
+    writers = LastWriters(table, lambda number: int(number[1:]), most=10)
+    writers.reading.begin()
+    assert [writers.account_of("sim", f"+{n}") for n in (1, 6, 7)] == ["shop", "shop", ""]
+    writers.reading.turn()
+    writers.answered("sim", True, [Said(8, "bank", "+1").accepted])
+    writers.answered("sim", False, [Said(9, "shop", "+5").accepted])
+    writers.reading.finish()
+    assert [writers.account_of("sim", f"+{n}") for n in (1, 6)] == ["bank", "shop"]
+    assert [writers.message_of("shop", f"+{n}") for n in (5, 6)] == [9, 6]
+    for n in range(20, 26):  # the oldest go first, as if all had been read at once
+        writers.answered("sim", True, [Said(n, "shop", f"+{n}").accepted])
+    assert [n for n in range(1, 7) if writers.account_of("sim", f"+{n}")] == [1, 4, 5, 6]

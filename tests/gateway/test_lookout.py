@@ -120,6 +120,24 @@ def test_a_bearer_of_two_routes_settles_for_the_one_that_had_replaced_it(tmp_pat
     asyncio.run(story())
 
 
+def test_an_alarm_says_in_words_why_a_bearer_is_down(tmp_path):
+    async def story():
+        async with core(tmp_path, ("a",)) as gw:
+            alarms = looking(gw, tmp_path)
+            gw.dispatcher.roads["a"].status = {
+                "bind/1": {"state": "bound", "detail": "of another time"},
+                "bind/2": {"state": "down", "detail": "Connection refused" + "!" * 200},
+            }
+            gw.a.link(False)
+            await passes(gw, 31)
+            (alarm,) = alarms
+            assert " (Connection refused!!" in alarm.text
+            assert len(alarm.text) < 200
+            assert alarm.text.endswith("; `chappe links` says what to do")
+
+    asyncio.run(story())
+
+
 def test_a_bearer_that_takes_nothing_is_sick_and_the_next_tier_is_used(tmp_path):
     async def story():
         async with core(tmp_path, ("a", "b"), tiers=[["a"], ["b"]], road={"tries": 100}) as gw:

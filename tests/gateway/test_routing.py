@@ -104,7 +104,7 @@ def test_sick_counts_like_down_after_fallback_after():
     assert "orange is sick: system error" in choice.why
     choice = ROUTER.choose(FRANCE, Kind.OTP, state, 131)
     assert (choice.bearers, choice.tier) == (("orange", "modem"), 1), "30 s later it is tried again"
-    assert state["orange"].fine()
+    assert state["orange"].fine(150)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 121).bearers == ("orange",)
 
 
@@ -127,6 +127,20 @@ def test_trouble_for_less_than_ten_seconds_or_three_messages_is_no_sickness():
     assert not three.sick
 
 
+def test_a_relapse_is_left_without_a_second_patience():
+    state = sick("orange", 90, 101, health(orange=(True, 0), sfr=(False, 0), modem=(True, 0)))
+    assert state["orange"].fine(131), "the probe went well"
+    state["orange"].fine(132)
+    sick("orange", 140, 149, state)
+    assert not state["orange"].sick, "not every error is a relapse: ten seconds with nothing accepted"
+    state["orange"].trouble(4, "system error", 150)
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 151).bearers == ("modem",)
+    state["orange"].fine(200)
+    sick("orange", 500, 511, state)
+    assert state["orange"].sick_since == 500, "minutes later it is another trouble"
+    assert ROUTER.choose(FRANCE, Kind.OTP, state, 512).bearers == ("orange",)
+
+
 def test_a_sick_bearer_is_tried_again_beside_a_well_one_of_its_own_tier():
     state = sick("orange", 90, 101, health(orange=(True, 0), sfr=(True, 0), modem=(True, 0)))
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 121).bearers == ("sfr",)
@@ -141,7 +155,7 @@ def test_when_all_are_sick_the_lower_tier_is_tried_again_too():
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 121).bearers == ("orange",)
     choice = ROUTER.choose(FRANCE, Kind.OTP, state, 131)
     assert (choice.bearers, choice.tier) == (("modem", "orange"), 0)
-    state["modem"].fine()
+    state["modem"].fine(150)
     assert ROUTER.choose(FRANCE, Kind.OTP, state, 132).bearers == ("orange", "modem")
 
 

@@ -12,10 +12,11 @@ from making import NOW
 from gateway import answers
 from gateway.config.policy import FrequencyCap, FrequencySettings, HoursSettings, RulesSettings
 from gateway.lifecycle import Cause, State
-from gateway.model import Kind
+from gateway.model import EPOCH_MS, Kind
 from gateway.rulebook import Counters, law_of, rules_of
 from gateway.settings import ConfigError
 from gateway.stores.store import StoreUnavailable
+from gateway.stores.usage import QUARTER_MS
 
 PER_DAY, CAP, PERIOD = 40, 3, 86_400.0
 LIMITED = SimpleNamespace(segments_per_day=PER_DAY, segments_per_month=0)
@@ -96,12 +97,25 @@ def test_counters_after_a_crash_are_those_before_it(tmp_path, seed):
                 stored = await gw.store.get([o.id for o in model])
                 model[:] = [stored[o.id] if gw.queue.loaded(o.id) is None else o for o in model]
                 assert seen(counters, numbers, clock.wall_ms()) == expected(clock.wall_ms())
+            await gw.store.flush()
+            assert {row[:2]: row[2] for row in gw.store.read("SELECT * FROM usage")} == recounted(gw.store)
 
     asyncio.run(life(first=True))
     asyncio.run(life(first=False))
     asyncio.run(life(first=False))
     ended = {m.state for m in model}
     assert State.DELETED in ended or State.EXPIRED in ended
+
+
+def recounted(store):
+    """What the messages themselves say that was used, as answers.never_left tells them apart."""
+    found = {}
+    columns = "account, id, parts, state, coalesce(error, ''), coalesce(sent_at, 0)"
+    for name, message_id, parts, state, error, sent_at in store.read(f"SELECT {columns} FROM message"):
+        key = (name, ((message_id >> 22) + EPOCH_MS) // QUARTER_MS)
+        kept = not answers.never_left(State(state), error, sent_at)
+        found[key] = found.get(key, 0) + (parts if kept else 0)
+    return found
 
 
 def test_what_the_store_refuses_is_not_counted(tmp_path):

@@ -255,3 +255,17 @@ def test_where_the_rule_stands():
     assert RulesSettings(order=("sender",)).judging == ("sender",)
     assert RulesSettings(order=()).judging == ()
     assert RulesSettings(order=("suppress",)).suppresses and not RulesSettings(order=()).suppresses
+
+
+def test_who_is_reached_while_the_list_is_read_is_not_put_back(tmp_path):
+    async def story():
+        async with suppressing(tmp_path) as gw:
+            await fails(gw)
+            assert await status(gw) == answers.SUPPRESSED
+            gw.suppressions.reading.begin()
+            assert len(gw.suppressions.numbers) == 0
+            await arrives(gw)
+            gw.suppressions.reading.finish()
+            assert await status(gw) == answers.OK
+
+    asyncio.run(story())

@@ -21,7 +21,7 @@ from drivers.sms.alphabet import decode, fit
 from drivers.sms.split import Joiner, Part
 from drivers.sms.udh import split_udh
 
-__all__ = ["Esme", "Ticket", "settled"]
+__all__ = ["Esme", "Ticket", "coming", "settled"]
 
 BINDS = {
     "trx": Command.BIND_TRANSCEIVER,
@@ -39,6 +39,13 @@ async def settled(
         if asyncio.get_running_loop().time() > deadline:
             raise AssertionError(f"after {timeout:g} s: {what()}")
         await asyncio.sleep(0.005)
+
+
+async def coming(count: Callable[[], int], holds: Callable[[], object], idle: float = 20.0) -> None:
+    """Until holds(), however slow the machine is; AssertionError once count() has not moved for `idle` seconds."""
+    while not holds():
+        before = count()
+        await settled(lambda: count() != before or holds(), idle, lambda: f"{before} came, and no more")  # noqa: B023 - awaited at once
 
 
 class Ticket:

@@ -151,10 +151,18 @@ class Access:
                 address, "an unknown token" if key is None else f"{key.name} may not come from there"
             )
         self._guessers.pop(address, None)
-        if len(self._proven) < MOST:
-            self._proven[address, key] = None
+        self._prove(address, key)
         self._spend(key, caller)
         return caller
+
+    def _prove(self, address: str, key: _Key) -> None:
+        """As with guessers: the one that has not come for the longest is forgotten first."""
+        pair = (address, key)
+        if pair in self._proven:
+            del self._proven[pair]
+        elif len(self._proven) >= MOST:
+            del self._proven[next(iter(self._proven))]
+        self._proven[pair] = None
 
     def _find(self, token: str) -> _Key | None:
         """By a keyed digest, which nobody outside can steer: what a look-up's time tells is worth nothing."""

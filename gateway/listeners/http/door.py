@@ -2,7 +2,8 @@
 
 aiohttp has no limit for the time in which a request's head must arrive, so that a client which sends an octet a
 minute would keep its place for ever. A connection is either busy with a request or waits for one; waiting ends
-after FIRST seconds before its first request and after IDLE seconds between two.
+after FIRST seconds before its first request and after IDLE seconds between two, and sooner when the house is full
+and somebody else comes: who holds connections and asks nothing shuts nobody out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-__all__ = ["Door", "Doors"]
+__all__ = ["FIRST", "Door", "Doors"]
 
 FIRST = 10.0
 IDLE = 30.0
@@ -23,7 +24,10 @@ _SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0
 
 
 class Doors:
-    """All connections. most: how many at once. full: called for each that is turned away."""
+    """All connections. most: how many at once. full: called with the address of each that comes while there are.
+
+    They are kept in the order in which they came, or were last answered: the first that waits has waited longest.
+    """
 
     def __init__(self, most: int, now: Callable[[], float], full: Callable[[str], None]) -> None:
         self.most = most
@@ -37,9 +41,22 @@ class Doors:
 
     def opened(self, door: Door, transport: asyncio.BaseTransport) -> bool:
         if len(self._open) >= self.most:
-            return False
+            peer = transport.get_extra_info("peername")
+            self.full(str(peer[0]) if peer else "")
+            if not self._shown_out():
+                return False
         self._open[transport] = door
         return True
+
+    def _shown_out(self) -> bool:
+        """The one that has waited longest makes room; False when all are busy."""
+        for transport, door in self._open.items():
+            if not door.busy:
+                self.slow += 1
+                del self._open[transport]
+                door.expire()
+                return True
+        return False
 
     def closed(self, transport: asyncio.BaseTransport | None) -> None:
         if transport is not None:
@@ -53,11 +70,12 @@ class Doors:
 
     def ended(self, transport: asyncio.BaseTransport | None) -> None:
         """Its answer is on the way: the client has IDLE seconds to read it and to ask again."""
-        door = self._open.get(transport) if transport is not None else None
-        if door is not None:
+        door = self._open.pop(transport, None) if transport is not None else None
+        if transport is not None and door is not None:
             door.busy = False
             door.served = True
             door.until = self.now() + IDLE
+            self._open[transport] = door
 
     def turn(self) -> None:
         """Once a second: those whose time is over are closed."""
@@ -83,8 +101,6 @@ class Door(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)
         if not self._doors.opened(self, transport):
-            peer = transport.get_extra_info("peername")
-            self._doors.full(str(peer[0]) if peer else "")
             transport.write(_FULL)
             transport.close()
             self._inner = None

@@ -62,7 +62,7 @@ OPERATIONS = (
         handler=readyz,
         summary="Whether messages are taken",
         allow=Allow(anybody=True),
-        details="`degraded`: messages are taken and wait, since no bearer is open.",
+        details="`degraded`: messages are taken and wait: no bearer is open, or marketing waits for its lists.",
         answers={200: "Send messages here.", 503: "Send them elsewhere, or wait."},
         answer=_STATE,
     ),

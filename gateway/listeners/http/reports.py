@@ -18,7 +18,9 @@ from gateway.listeners.http.site import Site
 __all__ = ["OPERATIONS"]
 
 AT_ONCE = 2
-"""Reports that are counted at the same time: they read the store beside everything else that is asked of it."""
+"""Reports that are counted at the same time, one of each application: they read the store beside everything else
+that is asked of it.
+"""
 LONGEST = 30.0
 """Seconds that one may take; a longer period is asked in pieces, or with `chappe report`."""
 
@@ -50,9 +52,12 @@ async def get(site: Site, request: Request) -> web.StreamResponse:
     for name in ("since", "until"):
         if name in args:
             args[name] = _unix_ms(name, args[name])
-    if site.counting >= AT_ONCE:
+    who = caller.account.name if caller.account is not None else ""
+    if who and who in site.counting:
+        raise Problem("throttled", f"a report of {who} is being counted: ask again in a moment", 2.0)
+    if len(site.counting) >= AT_ONCE:
         raise Problem("throttled", f"{AT_ONCE} reports are being counted: ask again in a moment", 2.0)
-    site.counting += 1
+    site.counting.append(who)
     try:
         async with asyncio.timeout(LONGEST):
             return answer(await report(site.gateway, args, _deaf))
@@ -61,7 +66,7 @@ async def get(site: Site, request: Request) -> web.StreamResponse:
             "conflict", f"it takes more than {LONGEST:g} s to count: ask for a shorter period"
         ) from error
     finally:
-        site.counting -= 1
+        site.counting.remove(who)
 
 
 def _unix_ms(name: str, text: str) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -18,9 +18,11 @@ from aiohttp import web
 from gateway.config import Config
 from gateway.config.sections import HttpSettings
 from gateway.control.parts import Gateway
+from gateway.listeners.certificate import Certificate
 from gateway.listeners.http import alertmanager, health, kannel, messages, openapi, optouts, reports
 from gateway.listeners.http.access import Access, Tokens
-from gateway.listeners.http.door import Door, Doors
+from gateway.listeners.http.connection import LINE, MOST_HEADERS, Connection
+from gateway.listeners.http.door import FIRST, Door, Doors
 from gateway.listeners.http.operation import LARGEST, Operation
 from gateway.listeners.http.page.site import Distribution, LivePage
 from gateway.listeners.http.site import Exposition, Site
@@ -40,9 +42,6 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 """All that is served, in the order of /openapi.json."""
 
-LINE = 8190
-"""Octets of a request line, and of each header."""
-HEADERS = 64
 REPEATS = 60.0
 """A line about the same thing is written once in so many seconds, with a count."""
 
@@ -66,9 +65,11 @@ class HttpListener:
         )
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
+        self._tls: Certificate | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._said: dict[str, tuple[float, int]] = {}
-        self._logger = logging.Logger("listener.http")  # noqa: LOG001 - this listener's own, not the process's
+        # From warnings on, so that no line is made for each request.
+        self._logger = logging.Logger("listener.http", logging.WARNING)  # noqa: LOG001 - not the process's
         self._logger.addHandler(_Told(self._say))
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -77,20 +78,24 @@ class HttpListener:
         settings = self._settings
         self.access.apply(Access.read(self._gateway.config))
         self.site.document = openapi.document(OPERATIONS)
-        self._runner = web.AppRunner(
-            self._application(), access_log=None, logger=self._logger, handle_signals=False, keepalive_timeout=60.0,
-            lingering_time=2.0,
-            max_line_size=LINE, max_field_size=LINE, max_headers=HEADERS, auto_decompress=False, shutdown_timeout=2.0,
-        )  # fmt: skip
+        self._runner = web.AppRunner(self._application(), handle_signals=False, shutdown_timeout=2.0)
         await self._runner.setup()
-        inner = self._runner.server
-        assert inner is not None
+        assert self._runner.server is not None
+        if settings.tls_certificate_file is not None and settings.tls_key_file is not None:
+            files = settings.tls_certificate_file, settings.tls_key_file
+            self._tls = Certificate(*files, protocols=["http/1.1"])
         loop = asyncio.get_running_loop()
+        served = partial(
+            Connection, self._runner.server, loop=loop, access_log=self._logger, logger=self._logger,
+            keepalive_timeout=60.0, lingering_time=2.0, max_line_size=LINE, max_field_size=LINE,
+            max_headers=MOST_HEADERS, auto_decompress=False,
+        )  # fmt: skip
         self._server = await loop.create_server(
-            lambda: Door(self.doors, inner),
+            lambda: Door(self.doors, served),
             settings.host,
             settings.port,
-            ssl=_tls(settings),
+            ssl=self._tls.context if self._tls is not None else None,
+            ssl_handshake_timeout=FIRST if self._tls is not None else None,  # before it, no door sees them
             reuse_address=True,
         )
         self.port = self._server.sockets[0].getsockname()[1]
@@ -132,6 +137,10 @@ class HttpListener:
     def read(config: Config) -> Tokens:
         """The tokens of a configuration, before it is in force. Raises SecretError."""
         return Access.read(config)
+
+    def renewal(self) -> Callable[[], None]:
+        """A reload: the certificate as it is now, in force once this is called. Raises ConfigError."""
+        return self._tls.renewal("http") if self._tls is not None else lambda: None
 
     def apply(self, tokens: Tokens) -> None:
         """A reload: from now on these tokens."""
@@ -179,14 +188,7 @@ class _Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        self._told("http.bad_request", "", type(error).__name__ if error is not None else record.msg[:100])
-
-
-def _tls(settings: HttpSettings) -> ssl.SSLContext | None:
-    if settings.tls_certificate_file is None or settings.tls_key_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-    return context
+        about = (
+            str(record.args[0]) if isinstance(record.args, tuple) and record.args else ""
+        )  # aiohttp's: from whom
+        self._told("http.bad_request", about, type(error).__name__ if error is not None else record.msg[:100])

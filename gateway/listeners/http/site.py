@@ -19,7 +19,7 @@ from gateway.listeners.http.operation import Operation
 from gateway.listeners.http.problem import Problem, of_status
 from gateway.stores.store import StoreError
 
-__all__ = ["Exposition", "Site"]
+__all__ = ["HEADERS", "Exposition", "Site"]
 
 log = structlog.get_logger("listener.http")
 
@@ -28,18 +28,20 @@ Exposition = Callable[[str], Awaitable[tuple[bytes, str]]]
 _FORWARDED = frozenset({"forwarded", "x-real-ip", "via", "true-client-ip", "cf-connecting-ip"})
 """What tells, as does every X-Forwarded-…, that somebody stands behind the peer: then "on this machine" says nothing
 about him."""
-_HEADERS = {
+HEADERS = {
     "Server": "chappe",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+"""Of every answer; one that a handler set stays."""
 
 
 class Site:
-    """See the module. requests: (method, pattern, status) -> how many, for metrics. counting: reports under way.
+    """See the module. requests: (method, pattern, status) -> how many, for metrics.
 
-    closing: set when the gateway stops; what streams ends then.
+    counting: the accounts whose reports are under way, "" for an operator's. closing: set when the gateway stops;
+    what streams ends then.
     """
 
     def __init__(self, gateway: Gateway, access: Access, exposition: Exposition) -> None:
@@ -47,7 +49,7 @@ class Site:
         self.access = access
         self.exposition = exposition
         self.requests: dict[tuple[str, str, int], int] = {}
-        self.counting = 0
+        self.counting: list[str] = []
         self.closing = asyncio.Event()
         self.document: Mapping[str, object] = {}
 
@@ -132,7 +134,7 @@ class Site:
     @staticmethod
     async def dress(_raw: web.Request, response: web.StreamResponse) -> None:
         """on_response_prepare: the headers of every answer; one that a handler set stays."""
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["Server"] = "chappe"
 

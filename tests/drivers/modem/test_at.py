@@ -191,6 +191,25 @@ class TestLate:
         assert not at.owes
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("OK", "OK"),
+        ("ERROR", "ERROR"),
+        ("+CMS ERROR: 500", "+CMS ERROR: 500"),
+        ("+CME ERROR: SIM busy", "+CME ERROR"),
+        ("+CMS ERROR: no answer from 0612345678", "+CMS ERROR"),
+        ("+CMS ERROR: 33612345678", "+CMS ERROR"),
+    ],
+)
+def test_logs_show_how_an_answer_ended_and_none_of_its_words(line, shown):
+    at = Dialogue()
+    at.send(AT.attention())
+    at.expire()
+    (late,) = at.receive(f"{line}\r\n".encode())
+    assert late.answer.shown == shown
+
+
 def test_a_line_without_end_costs_nothing():
     at = Dialogue()
     at.send(AT.query("+CSQ"))

@@ -229,6 +229,8 @@ def test_the_recipients_of_a_month():
             await lab.until(lambda: lab.gateway.of("Refused"))
             assert lab.gateway.of("Refused")[0].remedy is Remedy.NEXT_ROUTE
             assert len(lab.submitted) == 1
+            await lab.until(lambda: lab.gateway.fields.get("recipients_left") == 0)
+            assert str(lab.gateway.fields["limit"]).startswith("only to whom it has written")
 
     virtually(main())
 

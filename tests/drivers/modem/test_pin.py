@@ -1,11 +1,17 @@
 """The PIN: what is tried, what never is, and what stands in the store before it is sent."""
 
+import asyncio
+import json
+import threading
+import types
+
 import pytest
 from modem_script import Talk, play
 
 from drivers.modem.commands import At, Timings
+from drivers.modem.line import Line
 from drivers.modem.pin import Lock, pin_key, unlock
-from drivers.modem.script import Keep, Silent, Trouble
+from drivers.modem.script import Keep, Reckon, Silent, Trouble
 
 T = Timings()
 CARD = "8933010000000000018"
@@ -131,3 +137,39 @@ def test_a_busy_sim_is_waited_for():
 def test_silence_is_the_ladders_business():
     with pytest.raises(Silent):
         unlocked({"AT+CPIN?": None, "AT": "OK"})
+
+
+def test_its_digest_is_slow_and_holds_nobody_up():
+    """It is worked out by a thread, while the loop goes on."""
+    script = unlock(At(T), T, Lock(CARD, "1234", "[bearers.x.link]"))
+    talk = Talk({"AT+CPIN?": LOCKED, **FULL})
+    step = next(script)
+    while not isinstance(step, Reckon):
+        step = script.send(talk.take(step))
+
+    def conversation():
+        return (yield step), (yield Reckon(threading.get_ident))
+
+    async def played():
+        line = Line(lambda _: None, lambda: None, None, lambda: 0.0, 0.0, "m")
+        await line.connect(opened, "/dev/null", 115200, "m")
+        working = asyncio.ensure_future(line.play(conversation()))
+        turns = 0
+        while not working.done():
+            await asyncio.sleep(0)
+            turns += 1
+        line.close()
+        return *working.result(), turns
+
+    digest, thread, turns = asyncio.run(played())
+    assert (len(digest), thread == threading.get_ident()) == (32, False)
+    assert turns > 10
+    step = script.send(digest)
+    while not isinstance(step, Keep):
+        step = script.send(talk.take(step))
+    assert json.loads(step.value) == {"digest": digest}
+    script.close()
+
+
+async def opened(*_):
+    return types.SimpleNamespace(write=lambda _: None, close=lambda: None)

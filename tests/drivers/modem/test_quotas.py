@@ -43,6 +43,16 @@ def test_no_limit_at_all():
     assert len(sim.dump()) < 200
 
 
+def test_how_many_others_may_be_written_to():
+    sim = quota(recipients_per_month=3)
+    assert sim.recipients_free(NOW) == 3
+    for n in (1, 1, 2, 3, 4):  # what goes over the air has gone, whether it fitted or not
+        sim.take(number(n), 1, NOW)
+    assert sim.recipients_free(NOW + MONTH - 1) == 0
+    assert sim.recipients_free(NOW + MONTH) == 3
+    assert SimQuota(ICCID, NONE).recipients_free(NOW) == UNLIMITED
+
+
 @pytest.mark.parametrize(("limit", "window"), [("per_minute", 60), ("per_hour", HOUR), ("per_day", DAY)])
 def test_the_window_slides(limit, window):
     sim = quota(**{limit: 10})

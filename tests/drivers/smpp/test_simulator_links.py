@@ -74,6 +74,30 @@ def test_links_dropped_on_order(play):
     play(scene)
 
 
+@pytest.mark.parametrize("cut", ["before the response", "between response and receipt"])
+def test_a_carrier_that_was_away_tells_of_what_it_had_accepted(play, cut):
+    """Its responses are lost with the connection, its receipts never: that much one may ask of a carrier."""
+
+    async def scene(carrier, port):
+        esme = await RawEsme.bound(port)
+        esme.submit(3)
+        await carrier.wait_for(3)
+        if cut == "between response and receipt":
+            await esme.answered(3)
+        await carrier.stop()
+        assert (await esme.ended())[0] == "connection_lost"
+        assert not esme.receipts
+        assert await carrier.start(port=port) == port
+        again = await RawEsme.bound(port)
+        await again.given(3)
+        assert [r.id for r in again.receipts] == [taken.message_id for taken in carrier.submitted]
+        again.submit(1)
+        await again.answered(1)
+        again.close()
+
+    play(scene, latency=0.5 if cut == "before the response" else 0.0, receipt_delay=0.5)
+
+
 def test_slow_read(play):
     async def scene(carrier, port):
         esme = await RawEsme.bound(port)

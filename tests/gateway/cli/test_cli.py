@@ -1,14 +1,15 @@
 """The table of verbs: complete, lazy, quick."""
 
 import re
+import resource
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from gateway.cli import VERBS, chappe
 
@@ -92,13 +93,15 @@ def test_help_lists_every_verb_and_imports_none_of_what_is_heavy():
 
 
 def test_help_is_quick():
-    def seconds():
-        began = time.perf_counter()
-        assert help_in_a_process().returncode == 0
-        return time.perf_counter() - began
+    """In time of the processor: what others do on this machine meanwhile makes it wait, not work."""
 
-    # 0.05 s on an idle machine; the best of some, as others work here too
-    assert min(seconds() for _ in range(5)) < 0.15
+    def seconds():
+        began = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert help_in_a_process().returncode == 0
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
+
+    assert min(seconds() for _ in range(5)) < 0.15  # 0.05 s of a machine of 2024, of which click takes 0.04
 
 
 def test_an_unknown_verb_is_a_usage_error():
@@ -112,6 +115,13 @@ def test_an_unknown_verb_is_a_usage_error():
     )
     assert done.returncode == 2
     assert "No such command 'telegraph'" in done.stderr
+
+
+@pytest.mark.parametrize(("said", "hint"), [("statuss", " Did you mean 'status'?"), ("xyzzy", "")])
+def test_the_nearest_verb_is_named(said, hint):
+    result = CliRunner().invoke(chappe, [said], prog_name="chappe")
+    assert result.exit_code == 2
+    assert result.output.rstrip().endswith(f"Error: No such command '{said}'.{hint}")
 
 
 def test_names_of_other_things_are_no_verbs():

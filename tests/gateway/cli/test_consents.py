@@ -12,6 +12,9 @@ from gateway.cli.consents import consents
 
 NUMBER, OTHER = "+33612345678", "+33600000002"
 SHOP = ("--scope", "account:shop")
+RULES = CONFIG.replace('["sender"]', '["sender", "consent"]').replace(
+    "[accounts.shop]", '[accounts.shop]\nbrand = "Chappe"'
+)
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def gateway(tmp_path):
     structlog.configure(
         logger_factory=structlog.ReturnLoggerFactory()
     )  # one process here: its log is no answer
-    with Running(tmp_path, config=CONFIG.replace('["sender"]', '["sender", "consent"]')) as running:
+    with Running(tmp_path, config=RULES) as running:
         yield running
     structlog.reset_defaults()
 
@@ -97,7 +100,7 @@ def test_faults_are_named_by_line_and_nothing_is_applied_unless_asked(gateway, c
         f"{OTHER},account:shop,{'r' * 129},,,",
         f"{OTHER},account:shop,r,{'t' * 1001},,",
         f"{OTHER},account:shop,r,,soon,",
-        f"{OTHER},account:shop,r,,,revoked",
+        f"{OTHER},account:shop,r,,,withdrawn",
     ]
     path.write_text("\n".join(lines), "utf-8")
     told = chappe("import", str(path), code=1).stdout
@@ -107,7 +110,30 @@ def test_faults_are_named_by_line_and_nothing_is_applied_unless_asked(gateway, c
     faults = {row["line"]: row["reason"] for row in csv.DictReader(rejects.splitlines())}
     for line, words in {
         "3": "international form", "4": "no number", "5": "--scope", "6": "account:NAME", "7": "at most 128",
-        "8": "at most 1000", "9": "no moment", "10": "revoked",
+        "8": "at most 1000", "9": "no moment", "10": "given or revoked",
     }.items():  # fmt: skip
         assert words in faults[line], faults
     assert "1 consents kept" in chappe("import", str(path), "--partial", code=1).stdout
+
+
+def test_what_was_withdrawn_moves_with_the_list(gateway, chappe, tmp_path):
+    """Left behind, it would be no withdrawal on the other node, and marketing would go there."""
+    words = ("--reference", "form-12", "--source", "till")
+    for number in (NUMBER, OTHER):
+        chappe("add", number, *SHOP, *words)
+    chappe("revoke", NUMBER, *SHOP, "--source", "letter of 3 March")
+    out = tmp_path / "out.csv"
+    chappe("export", str(out), "--unmasked")
+    assert "0 consents kept, 2 were already" in chappe("import", str(out)).stdout
+    other = tmp_path / "other"
+    other.mkdir()
+    with Running(other, config=RULES) as node:
+        told = CliRunner().invoke(consents, ["import", str(out), "--config", str(node.path)])
+        assert told.stdout == "1 consents kept, 1 revoked, 0 were already, of 2 lines\n"
+        (shown,) = node.ask("consents", number=NUMBER)["consents"]
+        assert (shown["state"], shown["source"]) == ("revoked", "letter of 3 March")
+        assert "consents import end" in [verb for _, verb, _ in node.audit()]
+    twice = tmp_path / "twice.csv"
+    twice.write_text(f"{OTHER},account:shop,r,,,,revoked\n{OTHER},account:shop,r,,,,given\n", "utf-8")
+    assert "1 consents kept, 1 revoked, 0 were" in chappe("import", str(twice)).stdout
+    assert gateway.ask("consents", number=OTHER)["consents"][0]["state"] == "given"

@@ -52,7 +52,7 @@ def waiting(gateway, **fields):
     ("command", "words"),
     [
         (status, ("lab is ready", "orange", "shop", "store      well")),
-        (links, ("orange", "bound", "spare is down", "what helps")),
+        (links, ("orange", "bound", "spare is down", "what helps", "next try after")),
         (accounts, ("shop", "0/8", "otp, alert")),
     ],
 )

@@ -9,12 +9,13 @@ import structlog
 from click.testing import CliRunner
 from running_gateway import CONFIG, Running
 
+from gateway.cli.csv_lists import moment, number
 from gateway.cli.messages import explain
 from gateway.cli.optouts import optouts
 
 NUMBER, OTHER = "+33612345678", "+33600000002"
 RULES = CONFIG.replace('order = ["sender"]', 'order = ["sender", "stop"]').replace(
-    "[accounts.shop]", '[accounts.shop]\nstop_number = "36180"'
+    "[accounts.shop]", '[accounts.shop]\nstop_number = "36180"\nbrand = "Chappe"'
 )
 
 
@@ -144,6 +145,73 @@ def test_faults_are_named_by_line_and_nothing_is_applied_unless_asked(gateway, c
     assert acts(gateway) == []
     assert "1 opted out, 0 had already, of 6 lines" in chappe("import", str(path), "--partial", code=1).stdout
     assert gateway.ask("optouts")["counts"] == {"global": 1}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("+33612345678", NUMBER),
+        ("33612345678", NUMBER),
+        ("0033 6 12 34 56 78", NUMBER),
+        ("+33 (0)6-12.34/56\u00a078", NUMBER),
+        ("+33\u202f6\u202f12\u202f34\u202f56\u202f78", NUMBER),
+        ("0612345678", "national number"),
+        ("612345678", "may have lost its prefix"),
+        ("+0612345678", "starts with 0 after its prefix"),
+        ("3.36123E+10", "not a number"),
+        ("+٣٣٦١٢٣٤٥٦٧٨", "not a number"),
+        ("36180", "international form"),
+        ("+336123456789012345", "7 to 15 digits"),
+        ("", "no number"),
+    ],
+)
+def test_a_number_is_read_as_people_and_spreadsheets_write_it(written, read):
+    found, fault = number(written)
+    assert found == read or read in fault
+    assert bool(found) != bool(fault)
+
+
+@pytest.mark.parametrize("said", ["soon", "1970-01-01T00:00:00Z", "1960-02-03", "9999-12-31T23:00:00-05:00"])
+def test_a_moment_that_no_list_could_show_is_a_fault(said):
+    assert "no moment" in moment(said)[1]
+    assert moment("2026-03-01T08:00:00+01:00") == (1_772_348_400_000, "")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_may_separate_otherwise(gateway, chappe, tmp_path, separator):
+    lines = [("number", "evidence", "scope"), (NUMBER, '"asked, twice"', "global"), (OTHER, "", "global")]
+    path = file_of(tmp_path, "\ufeff" + "\r\n".join(map(separator.join, lines)))
+    assert chappe("import", str(path)).stdout == "2 opted out, 0 had already, of 2 lines\n"
+    (shown,) = gateway.ask("optouts", number=NUMBER)["optouts"]
+    assert shown["evidence"] == "asked, twice"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"{OTHER},account:shp", "account:shp: no such account; there are shop"),
+        (f"{OTHER},brand:chappe", "brand:chappe: no account has this brand; there are Chappe"),
+        (f"{OTHER},global,,by letter, in March", "5 cells where 4 belong"),
+        (f'{OTHER},global,,"by letter\n{NUMBER},global,,"', "evidence goes over several lines"),
+        (f"{OTHER},global,1960-01-01,", "no moment between"),
+    ],
+)
+def test_what_would_cover_nobody_or_less_than_it_says_is_refused(gateway, chappe, tmp_path, line, said):
+    path = file_of(tmp_path, f"+33600000005,global\n{line}\n+33600000006,brand:Chappe\n")
+    chappe("import", str(path), code=1)
+    (fault,) = csv.DictReader((tmp_path / "list.csv.rejects.csv").read_text("utf-8").splitlines())
+    assert (fault["line"], said in fault["reason"]) == ("2", True), fault
+    assert gateway.ask("optouts")["total"] == 0
+    chappe("import", str(path), "--partial", code=1)
+    assert gateway.ask("optouts")["counts"] == {"brand:Chappe": 1, "global": 1}
+
+
+def test_a_quote_that_is_never_closed_swallows_nobody(gateway, chappe, tmp_path):
+    path = file_of(tmp_path, f'+33600000005,global\n{OTHER},global,,"by letter\n{NUMBER},global\n')
+    for partial in ((), ("--partial",)):
+        told = chappe("import", str(path), *partial, code=1).stderr
+        assert "line 2: unexpected end of data" in told
+    assert gateway.ask("optouts")["total"] == 0
 
 
 def test_a_file_that_is_no_text_is_refused(chappe, tmp_path):

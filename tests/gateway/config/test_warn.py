@@ -88,6 +88,9 @@ def test_a_modem_is_for_alerts_with_a_contract(written):
     right = text.format('sim_contract = "M2M 4711"\nkinds = ["otp", "alert"]')
     assert not warned(written, right, "bearers.sim1.sim_contract")
     assert not warned(written, right, "bearers.sim1.kinds")
+    twin = right + right.removeprefix(SMALL).replace("sim1", "sim2")
+    assert warned(written, twin, "bearers.sim2.link.port: bearers.sim1 has the same")
+    assert not warned(written, twin.replace("USB2", "USB3", 1), "bearers.sim2.link.port")
 
 
 def test_tls_silences_the_listener(written):

@@ -19,18 +19,21 @@ def gateway(tmp_path):
     "entry",
     [
         [NUMBER, "account:shop"],
-        [7, "account:shop", "", "", "", 0],
-        ["33612345678", "account:shop", "", "", "", 0],
-        ["", "account:shop", "", "", "", 0],
-        [NUMBER, "global", "r", "", "", 0],
-        [NUMBER, "account:shop", "r" * 129, "", "", 0],
-        [NUMBER, "account:shop", "r", "", "x" * 1_001, 0],
-        [NUMBER, "account:shop", "r", "", "", "now"],
-        [NUMBER, "account:shop", "r", "", "", -1],
+        [NUMBER, "account:shop", "r", "", "", 0, "withdrawn"],
+        [7, "account:shop", "", "", "", 0, ""],
+        ["33612345678", "account:shop", "", "", "", 0, ""],
+        ["", "account:shop", "", "", "", 0, ""],
+        [NUMBER, "global", "r", "", "", 0, ""],
+        [NUMBER, "account:shop", "r" * 129, "", "", 0, ""],
+        [NUMBER, "account:shop", "r", "", "x" * 1_001, 0, ""],
+        [NUMBER, "account:shop", "r", "", "", "now", ""],
+        [NUMBER, "account:shop", "r", "", "", -1, ""],
+        [NUMBER, "account:shp", "r", "", "", 0, ""],
+        [NUMBER, "account:shop", "r", "", "", 2**53 - 1, ""],
     ],
 )
 def test_an_entry_is_judged_whoever_sends_it(gateway, entry):
-    good = [NUMBER, "account:shop", "r", "", "", 0]
+    good = [NUMBER, "account:shop", "r", "", "", 0, ""]
     assert gateway.refused("consents.import", file="x", entries=[good, entry]).code == 2
     assert gateway.ask("consents")["total"] == 0
 
@@ -79,7 +82,7 @@ def test_a_bad_question_says_what_is_missing(gateway, args, word):
 
 
 def test_a_page_begins_where_the_one_before_ended(gateway):
-    entries = [[f"+3361{n:07}", "account:shop", "r", "till", "", 0] for n in range(501)]
+    entries = [[f"+3361{n:07}", "account:shop", "r", "till", "", 0, ""] for n in range(501)]
     assert gateway.ask("consents.import", file="x", entries=entries)["added"] == 501
     first = gateway.ask("consents.export", unmasked=True)
     rest = gateway.ask("consents.export", unmasked=True, after=first["after"])

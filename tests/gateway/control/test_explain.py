@@ -48,8 +48,27 @@ def test_an_otp_goes_on_a_sunday(gateway):
 
 def test_a_transactional_text_with_a_stop_mention_is_told_as_marketing(gateway):
     told = gateway.ask("explain", to="+33612345678", kind="transactional", text=AD, at=SUNDAY)
-    assert told["kind"] == "marketing"
+    assert (told["kind"], told["sent_as"]) == ("marketing", "transactional")
     assert told["rules"]["verdict"]["rule"] == "hours"
+    assert told["validity_s"] == 48 * 3600, "it was given its validity before its text was read"
+    assert told["expires"] == "2026-11-24T09:00:00.000Z"
+
+
+def test_a_consent_can_be_named(gateway):
+    before = gateway.path.read_text(encoding="utf-8")
+    gateway.path.write_text(
+        before.replace("[accounts.shop]", "[accounts.shop]\nrequire_consent = true"), "utf-8"
+    )
+    gateway.ask("reload")
+    question = {"to": "+33612345678", "kind": "marketing", "text": AD, "at": SUNDAY}
+    assert gateway.ask("explain", **question)["rules"]["verdict"]["rule"] == "consent"
+    assert gateway.ask("explain", **question, consent="form-12")["rules"]["verdict"]["rule"] == "hours"
+    gateway.path.write_text(before, encoding="utf-8")
+    gateway.ask("reload")
+
+
+def test_a_moment_without_a_date_is_refused(gateway):
+    assert gateway.refused("explain", to="+33612345678", at=2**62).code == 2
 
 
 def test_the_reload_of_a_rule(gateway):

@@ -23,6 +23,16 @@ def gateway(tmp_path):
         [7, "global", 0, ""],
         ["33612345678", "global", 0, ""],
         [NUMBER, "global", "now", ""],
+        [NUMBER, "account:shp", 0, ""],
+        [NUMBER, "brand:Nobody", 0, ""],
+        [NUMBER, "global", 0, "x" * 201],
+        [NUMBER, "global", -1, ""],
+        [NUMBER, "global", 2**53, ""],
+        [NUMBER, "global", True, ""],
+        ["", "global", 0, ""],
+        ["+0612345678", "global", 0, ""],
+        ["+٣٣٦١٢٣٤٥٦٧٨", "global", 0, ""],
+        "entry",
     ],
 )
 def test_an_entry_is_judged_whoever_sends_it(gateway, entry):
@@ -57,6 +67,24 @@ def test_it_is_withdrawn_on_proof_only(gateway):
     assert "on what proof" in str(gateway.refused("optouts.remove", number=NUMBER, scope="global"))
     assert gateway.refused("optouts.remove", number=NUMBER, evidence="form").code == 2
     assert gateway.ask("optouts.remove", number=NUMBER, scope="global", evidence="form")["removed"] == 1
+
+
+def test_what_an_account_that_is_gone_has_left_can_be_withdrawn(gateway):
+    own = gateway.path.read_text("utf-8")
+    gateway.path.write_text(
+        own + '[accounts.gone]\npassword = "secret08"\nkinds = ["otp"]\ndefault_kind = "otp"\n', "utf-8"
+    )
+    gateway.ask("reload")
+    scope = {"number": NUMBER, "scope": "account:gone"}
+    gateway.ask("optouts.add", **scope)
+    gateway.ask("consents.add", **scope, source="till")
+    gateway.path.write_text(own, "utf-8")
+    gateway.ask("reload")
+    assert gateway.refused("optouts.add", **scope).code == 2
+    assert gateway.ask("optouts.remove", **scope, evidence="form")["removed"] == 1
+    assert "no such account" in str(gateway.refused("optouts.remove", **scope, evidence="form"))
+    assert gateway.ask("consents.revoke", **scope, source="letter")["revoked"] == 1
+    assert "no such account" in str(gateway.refused("consents.revoke", **scope, source="letter"))
 
 
 def test_a_page_begins_where_the_one_before_ended(gateway):

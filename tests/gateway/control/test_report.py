@@ -84,6 +84,12 @@ def test_percentiles_of_steps():
 class Seen:
     """What a report looks at."""
 
+    class accounts(list):
+        def get(self, name):
+            return next((each for each in self if each.name == name), None)
+
+    accounts = accounts([SimpleNamespace(name="fresh")])
+
     class dispatcher:
         roads = {}
 
@@ -143,7 +149,11 @@ def test_the_case_of_the_seeds(tmp_path):
             gateway = Seen(store)
             whole = await report(gateway, {"since": NOW - 1000}, tell)
             tagged = await report(gateway, {"since": NOW - 1000, "tag": "noël", "account": "shop"}, tell)
-            nobody = await report(gateway, {"since": NOW - 1000, "account": "nobody"}, tell)
+            with pytest.raises(Refusal, match="nobody: no such account; there are fresh"):
+                await report(gateway, {"since": NOW - 1000, "account": "nobody"}, tell)
+            with pytest.raises(Refusal, match="nothing lies between"):
+                await report(gateway, {"since": NOW, "until": NOW - 1}, tell)
+            nobody = await report(gateway, {"since": NOW - 1000, "account": "fresh"}, tell)
             later = await report(gateway, {"since": NOW + 50_000}, tell)
             return whole, tagged, nobody, later, told
 

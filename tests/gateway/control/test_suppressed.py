@@ -23,6 +23,10 @@ def gateway(tmp_path):
         [NUMBER, 0, -5, ""],
         [NUMBER, 0, 2**60, ""],
         [NUMBER, 0, 0, 5],
+        [NUMBER, 0, 0, "x" * 201],
+        [NUMBER, 0, 2**53 - 1, ""],
+        ["", 0, 0, ""],
+        ["+0612345678", 0, 0, ""],
     ],
 )
 def test_an_entry_is_judged_whoever_sends_it(gateway, entry):

@@ -190,6 +190,29 @@ def test_rare_requests_are_answered_in_their_order(tmp_path):
     asyncio.run(story())
 
 
+def test_rare_requests_count_in_the_window_too(tmp_path):
+    """A submit_multi is one request for up to 254 recipients: unbounded, it would be the way around every limit."""
+
+    async def story():
+        async with door(tmp_path, window=5) as gw:
+            esme = await gw.esme()
+            numbers = b"".join(b"\1" + wire_octets(to) for to in ("+33612345678", "+33612345679"))
+            body = b"\0" + wire_octets("36180") + b"\2" + numbers + bytes(3) + b"\0\0\1\0\0\0\5hello"
+            esme.session.send(Command.SUBMIT_MULTI, [body] * 8, range(8), 0.0)
+            esme.transport.flush()
+            assert (
+                sorted(status for _, status, _ in await esme.answered(8)) == [0] * 5 + [S.ESME_RTHROTTLED] * 3
+            )
+            assert len(gw.a.seen) == 10
+            query = b"1\0" + wire_octets("36180")
+            esme.session.send(Command.QUERY_SM, [query] * 3, range(8, 11), 0.0)
+            esme.submit(3)
+            statuses = sorted(status for _, status, _ in (await esme.answered(14))[8:])
+            assert statuses == [0] * 2 + [S.ESME_RTHROTTLED] + [S.ESME_RQUERYFAIL] * 3
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("command", "body"),
     [(0x111, b"\0"), (0x112, b"\0"), (0x113, b"\0"), (0x00010299, b"")],

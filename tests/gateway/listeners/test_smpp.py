@@ -25,7 +25,7 @@ def lines():
 def test_one_connection_too_many_is_closed_and_a_place_comes_free(tmp_path, lines):
     async def story():
         async with door(tmp_path, listener={"max_connections": 2}) as gw:
-            one, _ = await gw.silent(), await gw.silent()
+            one, _ = await gw.esme(), await gw.esme()
             await (await gw.silent()).ended()
             await (await gw.silent()).ended()
             assert len(list(gw.smpp.binds())) == 2
@@ -34,6 +34,19 @@ def test_one_connection_too_many_is_closed_and_a_place_comes_free(tmp_path, line
             one.close()
             await until(lambda: len(list(gw.smpp.binds())) == 1)
             assert (await gw.esme()).session.bind_status == 0
+
+    asyncio.run(story())
+
+
+def test_who_connects_and_does_not_bind_keeps_no_application_out(tmp_path):
+    async def story():
+        async with door(tmp_path, listener={"max_connections": 3}) as gw:
+            bound = await gw.esme()
+            strangers = [await gw.silent() for _ in range(3)]
+            await strangers[0].ended()
+            assert (await gw.esme()).session.bind_status == 0
+            await strangers[1].ended()
+            assert (bound.end, strangers[2].end) == (None, None)
 
     asyncio.run(story())
 

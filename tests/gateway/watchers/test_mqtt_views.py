@@ -51,6 +51,33 @@ def test_states(tmp_path):
     viewing(tmp_path, story)
 
 
+def test_a_bearer_that_tries_again_and_again_is_one_state(tmp_path):
+    """Its countdown and the words of each try are no change: a retained state would be published for hours."""
+
+    async def story(views, app):
+        topic, road = TREE("bearer", "sim", "state"), app.dispatcher.roads["sim"]
+        told = {
+            "name": "bind/1",
+            "state": "down",
+            "detail": "the peer closed",
+            "failures": 1,
+            "next_try": 1.1,
+        }
+        road.status = {"bind/1": told}
+        first = views.states()[topic]
+        assert published({topic: first})["bearer/sim/state"]["binds"] == [
+            {"name": "bind/1", "state": "down", "detail": "the peer closed"}
+        ]
+        road.status = {
+            "bind/1": {**told, "detail": "refused", "failures": 2, "next_try": 2.3, "next_try_seconds": 9}
+        }
+        assert views.states()[topic] is first
+        road.status = {"bind/1": {**told, "state": "bound"}}
+        assert views.states()[topic]["binds"][0]["state"] == "bound"
+
+    viewing(tmp_path, story)
+
+
 def test_a_state_is_the_same_object_while_nothing_changes(tmp_path):
     async def story(views, app):
         road = app.dispatcher.roads["sim"]

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 from aiohttp import web
 
-from gateway.bus import Bus
+from gateway.bus import Bus, Subscription
 from gateway.control.parts import View
 from gateway.events import (
     AccountMoved,
@@ -134,17 +134,17 @@ class Stream:
                 turned.set()
                 if self._closing.is_set():
                     return
-                await self._until(subscription.next())
+                await self._until(subscription)
         finally:
             subscription.close()
             self._painter = None
             self._painted = {}
 
-    async def _until(self, event: Awaitable[object]) -> None:
+    async def _until(self, subscription: Subscription) -> None:
         """A second, or until something happens that is worth an own picture."""
         await asyncio.sleep(SOONEST)
         closing = asyncio.ensure_future(self._closing.wait())
-        moved = asyncio.ensure_future(event)
+        moved = asyncio.ensure_future(subscription.next())
         await asyncio.wait([closing, moved], timeout=EVERY - SOONEST, return_when=asyncio.FIRST_COMPLETED)
         for task in (closing, moved):
             task.cancel()

@@ -108,6 +108,21 @@ def test_many_addresses_cost_bounded_memory(at_the_door, monkeypatch):
     assert len(door.access._proven) <= 100
 
 
+def test_who_has_come_lately_is_not_forgotten_for_those_who_came_once(at_the_door, monkeypatch):
+    monkeypatch.setattr("gateway.listeners.http.access.MOST", 100)
+    door = at_the_door()
+    for n in range(300):
+        door.sort("t-eye", f"10.1.{n // 250}.{n % 250}")
+        door.sort("t-shop")
+        door.now += 0.1
+    for address in (HERE, "10.1.1.49", "10.1.0.1"):
+        for n in range(10):
+            door.sort(f"guess {n}", address)
+    assert door.sort("t-shop") == ""
+    assert door.sort("t-eye", "10.1.1.49") == "", "the newest took the place of an old one"
+    assert door.sort("t-eye", "10.1.0.1") == "throttled"
+
+
 def test_how_often(at_the_door):
     door = at_the_door(rate=3)
     assert [door.sort("t-shop") for _ in range(51)] == [""] * 50 + ["throttled"]

@@ -115,8 +115,9 @@ def test_one_that_does_not_read_its_answer_is_cut_off(house):
 
 
 def test_there_are_only_so_many(house):
-    first = house.connect()
-    house.connect()
+    first, second = house.connect(), house.connect()
+    house.doors.begins(first[1])
+    house.doors.begins(second[1])
     door, transport, inner = house.connect()
     assert transport.written.startswith(b"HTTP/1.1 503 ")
     head, _, body = transport.written.partition(b"\r\n\r\n")
@@ -126,6 +127,22 @@ def test_there_are_only_so_many(house):
     door.connection_lost(None)
     first[0].connection_lost(None)
     assert house.connect()[1].ended == ""
+
+
+def test_who_asks_nothing_makes_room_for_who_comes(house):
+    silent, asked = house.connect(), house.connect()
+    house.doors.begins(asked[1])
+    house.doors.ended(asked[1])
+    newer = house.connect()
+    assert (silent[1].ended, asked[1].ended, newer[1].ended) == ("closed", "", "")
+    assert silent[1].written.startswith(b"HTTP/1.1 408 ")
+    assert (len(house.doors), house.doors.slow, house.turned_away) == (2, 1, ["10.0.0.1"])
+    silent[0].connection_lost(None)
+    assert len(house.doors) == 2
+    house.doors.begins(newer[1])
+    assert house.connect()[1].ended == ""
+    assert (asked[1].ended, asked[1].written) == ("closed", b""), "its question was answered"
+    assert newer[1].ended == ""
 
 
 def test_strangers_transports_are_nobody_s(house):

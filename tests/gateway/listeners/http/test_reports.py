@@ -54,7 +54,7 @@ def test_the_beginning_of_time_is_no_fault_of_ours(site):
 
 
 def test_only_so_many_are_counted_at_once(site, monkeypatch):
-    monkeypatch.setattr(site.app.web.http.site, "counting", reports.AT_ONCE)
+    monkeypatch.setattr(site.app.web.http.site, "counting", ["bank"] * reports.AT_ONCE)
     answer = site.http("GET", "/v1/reports", VIEWER)
     assert (answer.sort, answer.headers["retry-after"]) == ("throttled", "2")
 
@@ -64,4 +64,13 @@ def test_one_that_takes_too_long_is_given_up(site, monkeypatch):
     answer = site.http("GET", "/v1/reports", VIEWER)
     assert answer.sort == "conflict"
     assert "shorter period" in answer.json["detail"]
-    assert site.app.web.http.site.counting == 0
+    assert site.app.web.http.site.counting == []
+
+
+def test_one_application_does_not_hold_them_all(site, monkeypatch):
+    counting = ["shop"]
+    monkeypatch.setattr(site.app.web.http.site, "counting", counting)
+    answer = site.http("GET", "/v1/reports", SHOP)
+    assert (answer.sort, "report of shop" in answer.json["detail"]) == ("throttled", True)
+    assert (received(site, BANK), received(site, VIEWER)) == (1, 4)
+    assert counting == ["shop"]

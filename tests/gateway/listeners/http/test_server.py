@@ -1,5 +1,6 @@
 """The listener at its edges: TLS, limits, slow and broken clients, tokens at a reload, and what it costs who has none."""
 
+import contextlib
 import json
 import ssl
 import subprocess
@@ -15,7 +16,7 @@ from system.certificates import certificates, client_context
 
 from gateway.cli.daemon import why_not
 from gateway.config import load_config
-from gateway.listeners.http import door, operation
+from gateway.listeners.http import door, operation, server
 from gateway.listeners.http.operation import LARGEST
 
 REPO = Path(__file__).parents[4]
@@ -127,38 +128,6 @@ def test_a_body_that_never_comes(site, monkeypatch):
 
 
 # ── heads ────────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 500 + b"\r\n",
-        b"nonsense\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    ],
-    ids=["line", "header", "headers", "nonsense", "two-lengths", "tls"],
-)
-def test_heads_that_cannot_be_read(site, head):
-    with site.stream() as stream:
-        stream.sendall(head)
-        answer = stream.recv(65536)
-    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
-    assert site.http("GET", "/healthz").status == 200
-
-
-def test_broken_requests_are_a_line_a_minute_and_no_trace(tmp_path, capfd):
-    with Site(tmp_path) as site, capture_logs() as logs:
-        for n in range(5):
-            with site.stream() as stream:
-                head = b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                stream.sendall(head + b"+33612345678\r\n%d" % n)  # at once: the head alone has its own answer
-                assert b" 400 " in stream.recv(65536)
-    lines = [line for line in logs if line["event"] == "http.bad_request"]
-    assert len(lines) == 1
-    assert "+336" not in str(logs) + capfd.readouterr().err
-
-
 def test_a_slow_loris_loses_its_place(tmp_path, monkeypatch):
     monkeypatch.setattr(door, "FIRST", 0.3)
     with Site(tmp_path) as site, site.stream() as slow:
@@ -189,16 +158,25 @@ def test_a_connection_that_says_nothing_more_is_closed(tmp_path, monkeypatch):
         connection.close()
 
 
-def test_there_are_only_so_many_connections(tmp_path):
-    with Site(tmp_path, listener="max_connections = 2") as site:
-        first, second = site.stream(), site.stream()
-        site.until(lambda: len(site.app.web.http.doors) == 2)
-        with site.stream() as third:
-            assert said(third).startswith(b"HTTP/1.1 503 ")
-        first.close()
-        site.until(lambda: len(site.app.web.http.doors) == 1)
-        assert site.http("GET", "/healthz").status == 200
-        second.close()
+def test_who_holds_all_connections_and_asks_nothing_shuts_nobody_out(tmp_path):
+    with Site(tmp_path, listener="max_connections = 2") as site, capture_logs() as logs:
+        with site.stream() as first, site.stream():
+            site.until(lambda: len(site.app.web.http.doors) == 2)
+            assert site.http("GET", "/healthz").status == 200
+            assert said(first).startswith(b"HTTP/1.1 408 ")
+        assert "http.full" in {line["event"] for line in logs}
+
+
+def test_a_tls_handshake_that_does_not_end_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "FIRST", 0.3)
+    files = certificates(tmp_path / "tls")
+    listener = f'tls_certificate_file = "{files.certificate}"\ntls_key_file = "{files.key}"'
+    with (
+        Site(tmp_path, listener=listener) as site,
+        site.stream(5.0) as stream,
+        contextlib.suppress(ConnectionError),
+    ):
+        assert said(stream) == b""
 
 
 # ── who ──────────────────────────────────────────────────────────────────────────────────────────────────────

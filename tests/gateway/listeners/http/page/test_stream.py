@@ -1,6 +1,8 @@
 """The stream: what changes, at once, to everybody, at nobody's cost; and how it ends."""
 
+import asyncio
 import contextlib
+import gc
 import json
 import socket
 import time
@@ -10,6 +12,7 @@ import pytest
 from page_stage import Stage
 from running_http import ADMIN, OPERATOR, VIEWER
 
+from gateway.bus import Bus
 from gateway.listeners.http.page import stream as module
 from gateway.listeners.http.page.home import SECTIONS
 from gateway.stores.store import StoreError
@@ -225,3 +228,22 @@ def test_the_end_of_the_gateway_ends_it_at_once(tmp_path):
         site.run(site.app.web.stop())
         assert time.monotonic() - began < 2.0
         viewer.until(lambda v: v.ended)
+
+
+def test_a_gateway_that_stops_between_two_pictures_leaves_nothing_unawaited(recwarn):
+    """The painter is cancelled while it rests: a coroutine made before that would never be awaited."""
+
+    async def main():
+        async def take(_age):
+            return {}
+
+        stream = module.Stream(take, lambda *_: {}, Bus(), asyncio.Event())
+        stream._viewers = 1
+        stream._painter = asyncio.create_task(stream._keep_painting())
+        while not stream._painted:
+            await asyncio.sleep(0)
+        await stream.stop()
+        gc.collect()
+
+    asyncio.run(main())
+    assert [str(warning.message) for warning in recwarn] == []
