@@ -33,11 +33,8 @@ Recheck = Callable[[Sequence[Message], int], dict[int, Ruling]]
 PASSES = 19
 """Messages that may pass a waiting queue before it has a turn: the lanes below keep their 5 %."""
 
-_INFLIGHT, _AT_ONCE, _TAKE = (
-    State.INFLIGHT,
-    Cause.ADMIT_AT_ONCE,
-    Cause.TAKE,
-)  # an enum's members are slow to reach
+# Names of their own: an enum's members are slow to reach.
+_INFLIGHT, _AT_ONCE, _TAKE, _HIGHEST = State.INFLIGHT, Cause.ADMIT_AT_ONCE, Cause.TAKE, Kind.OTP
 
 STALLED = 2.0
 """Seconds without an answer after which what stands ready for a full window goes back to the queue."""
@@ -233,6 +230,8 @@ class Dispatcher:
 
     def _take(self, road: Road, now: float) -> None:
         """First what all kinds may have; then the slots that are kept for the higher ones."""
+        if road.room(now, _HIGHEST) <= 0:  # of fifty bearers most have none at most moments
+            return
         now_ms = self._clock.wall_ms()
         allowed = self._allowed(road)
         messages: list[Message] = []

@@ -65,7 +65,7 @@ def _many(given: argparse.Namespace) -> int:
         happened.update(outcome.happened)
         if outcome.wrong:
             failed.append(outcome)
-            print(f"seed {outcome.seed}: {outcome.wrong[0][:300]}", flush=True)
+            print(f"seed {outcome.seed}: {_shown(outcome.wrong[0])}", flush=True)
         if failed and given.until_found:
             break
         if given.seconds and time.monotonic() - began > given.seconds:
@@ -79,6 +79,11 @@ def _many(given: argparse.Namespace) -> int:
     for outcome in failed[:20]:
         print(f"  make storm SEED={outcome.seed}")
     return 1 if failed else 0
+
+
+def _shown(words: str) -> str:
+    """A traceback of the storm's own tells most at its end."""
+    return words[:400] if "Traceback" not in words else words[-1200:]
 
 
 def _one(given: argparse.Namespace) -> int:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import random
 import re
+from typing import Any
 
 from simulation import wire
-from simulation.books import Ask, Books
+from simulation.books import Ask, Books, Reply
+from simulation.caller import Caller
 from simulation.clockwork import World
 from simulation.network import Network, Plug
+from simulation.verbs import Verbs
 
 __all__ = ["Application"]
 
@@ -32,6 +35,8 @@ class _Bind:
         self.bound = False
         self.sequence = 1
         self.pending: dict[int, Ask] = {}
+        self.rare: dict[int, Any] = {}  # see verbs.py
+        self.given = 0
         plug.on_data = self._data
         plug.on_end = lambda: owner.ended(self)
 
@@ -66,7 +71,17 @@ class Application:
         self._connecting = 0
         books.drops[name] = []
         self._waiting: list[Ask] = []
+        self.verbs = Verbs(self)
+        self.caller = Caller(self)
         world.after(0.2, self._keep)
+
+    @property
+    def connections(self) -> list[_Bind]:
+        return self._binds
+
+    @property
+    def sender(self) -> str:
+        return "36180" if self.name == "shop" else "CHAPPE"
 
     def mood(self, name: str) -> bool:
         chance = self.moods.get(name)
@@ -100,8 +115,9 @@ class Application:
         if bind in self._binds:
             self._binds.remove(bind)
         for ask in bind.pending.values():
-            self._unsure(ask)
+            self.unsure(ask)
         bind.pending.clear()
+        self.verbs.lost(bind.rare)
         self.world.after(1 + 5 * self.random.random(), self._keep)
 
     def vanish(self, on: bool) -> None:
@@ -128,19 +144,30 @@ class Application:
             bind.plug.reading = on
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
-    def ask(self, ask: Ask) -> None:
+    def bound(self) -> _Bind | None:
+        """One of its connections, whichever."""
         bound = [bind for bind in self._binds if bind.bound and bind.plug.open]
-        if not bound:
-            self._waiting.append(ask)
-            return
-        bind = self.random.choice(bound)
+        return self.random.choice(bound) if bound else None
+
+    def tried(self, ask: Ask) -> None:
         ask.tries += 1
         if ask.asked_at < 0:
             ask.asked_at = self.world.now
+            ask.accepted_wall = self.books.wall()
+
+    def ask(self, ask: Ask) -> None:
+        if ask.by_http:
+            self.tried(ask)
+            self.caller.post(ask)
+            return
+        bind = self.bound()
+        if bind is None:
+            self._waiting.append(ask)
+            return
+        self.tried(ask)
         body = wire.submit(
-            ask.kind.encode(), "36180" if self.name == "shop" else "CHAPPE", ask.to, ask.text, ask.reference, ask.tag,
-            ask.registered,
-        )  # fmt: skip
+            ask.kind.encode(), self.sender, ask.to, ask.text, ask.reference, ask.tag, ask.registered, ask.wait
+        )
         sequence = bind.request(wire.SUBMIT, body)
         bind.pending[sequence] = ask
         self.world.after(PATIENCE, self._waited, bind, sequence)
@@ -148,9 +175,9 @@ class Application:
     def _waited(self, bind: _Bind, sequence: int) -> None:
         ask = bind.pending.pop(sequence, None)
         if ask is not None:
-            self._unsure(ask)
+            self.unsure(ask)
 
-    def _unsure(self, ask: Ask) -> None:
+    def unsure(self, ask: Ask) -> None:
         """No answer: nobody knows whether the gateway has it. With a reference it is safe to ask again."""
         if ask.ids:
             return
@@ -159,36 +186,44 @@ class Application:
             self.books.happened["application.resubmits"] += 1
             self.world.after(2 + 20 * self.random.random(), self.ask, ask)
 
-    def _answered(self, bind: _Bind, ask: Ask, status: int, body: bytes) -> None:
+    def answered(self, ask: Ask, status: int, given: str) -> None:
+        """The gateway has taken it, as `given`, or says why not."""
         ask.statuses.append(status)
-        if status == 0:
-            given = body.rstrip(b"\0").split(b"\0")[0].decode()
-            if given not in ask.ids:
-                ask.ids.append(given)
-            if ask.accepted_at < 0:
-                ask.accepted_at = self.world.now
-            self.books.by_id.setdefault(given, ask)
-            for told in [told for told in self.books.strange if told[:2] == (self.name, given)]:
-                self.books.strange.remove(told)  # read from another bind before this answer
-                ask.told.append(told[2:])
-            self.books.tell(self.name, f"{ask.token} accepted as {given}")
-            if ask.reference and self.mood("resubmit"):
-                self.world.after(60 * self.random.random(), self.ask, ask)
-            elif self.mood("cancel"):
-                ask.cancelled = True
-                cancel = b"\0" + given.encode() + b"\0" + b"\0\0\0" + b"\0\0\0"
-                bind.request(wire.CANCEL, cancel)
+        ask.tried.append((self.world.now, status))
+        if status:
+            self.books.tell(self.name, f"{ask.token} refused {status:#x}")
+            if status in _LATER and ask.tries < 30 and (ask.reference or not (ask.unsure or ask.multi)):
+                self.world.after(1 + 30 * self.random.random(), self.ask, ask)
             return
-        self.books.tell(self.name, f"{ask.token} refused {status:#x}")
-        if status in _LATER and ask.tries < 30 and (ask.reference or not ask.unsure):
-            self.world.after(1 + 30 * self.random.random(), self.ask, ask)
+        self._accepted(ask, given)
+        if ask.reference and self.mood("resubmit"):
+            self.world.after(60 * self.random.random(), self.ask, ask)
+        elif self.mood("cancel"):
+            self.verbs.cancel(ask)
+        else:
+            self.verbs.think_of(ask)
+
+    def _accepted(self, ask: Ask, given: str) -> None:
+        name = f"{given}/{ask.to}" if ask.multi else given
+        if given not in ask.ids:
+            ask.ids.append(given)
+        if ask.accepted_at < 0:
+            ask.accepted_at = self.world.now
+        self.books.by_id.setdefault(name, ask)
+        for told in [
+            told for told in self.books.strange if told[0] == self.name and told[1] in (name, given)
+        ]:
+            if told[5] == ask.to:
+                self.books.strange.remove(told)  # read from another bind before this answer
+                ask.told.append(told[2:5])
+        self.books.tell(self.name, f"{ask.token} to {ask.to} accepted as {given}")
 
     # ── what comes ───────────────────────────────────────────────────────────────────────────────────────
     def pdu(self, bind: _Bind, command: int, status: int, sequence: int, body: bytes) -> None:
         if command == wire.SUBMIT | wire.RESP:
             ask = bind.pending.pop(sequence, None)
             if ask is not None:
-                self._answered(bind, ask, status, body)
+                self.answered(ask, status, body.split(b"\0")[0].decode())
         elif command == wire.DELIVER:
             self._given(bind, sequence, wire.parse_sm(body))
         elif command == wire.ENQUIRE:
@@ -204,6 +239,8 @@ class Application:
             self._keep()
         elif command == wire.UNBIND:
             bind.send(command | wire.RESP, 0, sequence)
+        elif command & wire.RESP and sequence in bind.rare:
+            self.verbs.answered(bind.rare.pop(sequence), status, body)
 
     def _given(self, bind: _Bind, sequence: int, sm: wire.Submission) -> None:
         answer: int | None = 0
@@ -213,29 +250,30 @@ class Application:
             answer = wire.LATER
         if answer is not None:
             bind.send(wire.DELIVER | wire.RESP, answer, sequence, b"\0")
-        if sm.esm & 0x3C:
-            self._receipt(sm, answer == 0)
-        else:
-            self._reply(sm, answer == 0)
+        bind.given += 1
+        about = self._receipt(sm, answer == 0) if sm.esm & 0x3C else self._reply(sm, answer == 0)
+        if about is not None and about.first_on is None:
+            about.first_on = (bind, bind.given)
 
-    def _receipt(self, sm: wire.Submission, taken: bool) -> None:
+    def _receipt(self, sm: wire.Submission, taken: bool) -> Ask | None:
         found = _RECEIPT.search(sm.text)
         if found is None:
             self.books.violation(
                 "receipt", f"{self.name} was given a receipt that nobody can read: {sm.text!r}"
             )
-            return
+            return None
         given, stat = found[1].decode(), found[2].decode()
-        ask = self.books.by_id.get(given)
+        ask = self.books.named(given, sm.source)
         self.books.tell(self.name, f"told {ask.token if ask else given} {stat}, answered {taken}")
         if ask is None:
-            self.books.strange.append((self.name, given, self.world.now, stat, taken))
+            self.books.strange.append((self.name, given, self.world.now, stat, taken, sm.source))
         elif ask.account != self.name:
             self.books.violation("privacy", f"{self.name} was told of {ask}")
         else:
             ask.told.append((self.world.now, stat, taken))
+        return ask
 
-    def _reply(self, sm: wire.Submission, taken: bool) -> None:
+    def _reply(self, sm: wire.Submission, taken: bool) -> Reply | None:
         found = _REPLY.search(sm.text)
         reply = (
             self.books.replies.get(found.group().decode())
@@ -243,13 +281,15 @@ class Application:
             else self.books.plain.get(sm.source + sm.destination)
         )
         if reply is None:
-            return
+            return None
         self.books.tell(self.name, f"given {reply.token} from {sm.source}, answered {taken}")
         if reply.owner != self.name:
             self.books.violation("privacy", f"{self.name} was given {reply.token}, which is {reply.owner}'s")
         elif found is not None and (text := sm.text.decode("ascii", "replace")) != reply.text:
             unheard = reply.taken < 0 or self.world.now < reply.taken + 2400
             if text in reply.text and (unheard or any(at >= reply.begun for at in self.books.deaths)):
-                return  # a part whose acknowledgement was not heard, and that came again: see docs/reliability.md
+                reply.pieces.update([text] if taken else [])
+                return None  # a part whose acknowledgement was not heard, and that came again: see docs/reliability.md
             self.books.violation("reply", f"{reply.token} came as {sm.text!r}, was {reply.text!r}")
         reply.given.append((self.world.now, taken))
+        return reply

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Ask", "Attempt", "Books", "Reply"]
+__all__ = ["MOST_WRONG", "Ask", "Attempt", "Books", "Reply"]
 
+MOST_WRONG = 50
 KINDS = ("OTP", "ALERT", "TRANS", "PROMO")
 
 
@@ -18,10 +19,13 @@ class Ask:
     """One message that an application wants sent. status: the last answer, None while there was none.
 
     ids: those of positive answers. unsure: a try ended without an answer. told: (when, stat, answered OK).
+    wait: seconds until it may leave, by schedule_delivery_time. multi: it is one of a submit_multi. versions: what its
+    text may be by now, the last acknowledged replacement first. tried: (when, status) of each answer. by_http: so submitted.
     """
 
-    __slots__ = ("accepted_at", "account", "asked_at", "attempts", "cancelled", "ids", "kind", "parts", "reference",
-                 "registered", "statuses", "tag", "text", "to", "token", "told", "tries", "unsure")  # fmt: skip
+    __slots__ = ("accepted_at", "accepted_wall", "account", "asked_at", "attempts", "by_http", "cancelled_at", "first_on",
+                 "ids", "kind", "multi", "parts", "reference", "registered", "replaced_at", "statuses", "tag", "text", "to",
+                 "token", "told", "tried", "tries", "unsure", "versions", "wait")  # fmt: skip
 
     def __init__(self, token: str, account: str, kind: str, to: str, tag: str, reference: str, registered: int,
                  text: bytes, parts: int) -> None:  # fmt: skip
@@ -40,7 +44,15 @@ class Ask:
         self.statuses: list[int] = []
         self.unsure = False
         self.tries = 0
-        self.cancelled = False
+        self.accepted_wall = 0
+        self.wait = 0.0
+        self.multi = False
+        self.by_http = False
+        self.cancelled_at = -1.0
+        self.replaced_at = -1.0
+        self.versions = [0]
+        self.tried: list[tuple[float, int]] = []
+        self.first_on: tuple[object, int] | None = None
         self.attempts: list[Attempt] = []
         self.told: list[tuple[float, str, bool]] = []
 
@@ -51,7 +63,19 @@ class Ask:
 class Attempt:
     """One segment handed to a carrier's transport. heard: when its answer was in the gateway's hands, -1 for never."""
 
-    __slots__ = ("bearer", "got", "handed", "heard", "part", "receipts", "status", "total", "wall")
+    __slots__ = (
+        "bearer",
+        "got",
+        "handed",
+        "heard",
+        "part",
+        "receipts",
+        "status",
+        "told_from",
+        "total",
+        "version",
+        "wall",
+    )
 
     def __init__(self, bearer: str, part: int, total: int, handed: float, wall: int) -> None:
         self.bearer = bearer
@@ -62,16 +86,34 @@ class Attempt:
         self.status: int | None = None
         self.heard = -1.0
         self.got = False  # by the carrier
+        self.version = 0
         self.receipts: list[tuple[str, float]] = []
+        self.told_from = -1.0  # when its carrier first sent a receipt
 
     def __repr__(self) -> str:
         return f"{self.bearer} part {self.part}/{self.total} at {self.handed:.3f}: {self.status} heard {self.heard:.3f}"
 
 
 class Reply:
-    """A message from a phone. taken: when the gateway had acknowledged all of its parts, -1 for not."""
+    """A message from a phone. taken: when the gateway had acknowledged all of its parts, -1 for not.
 
-    __slots__ = ("begun", "given", "owner", "parts", "source", "taken", "text", "to", "token")
+    first_on: the application's connection that it came on first, and its place in what came there. pieces: what was
+    given of it where its parts were not joined.
+    """
+
+    __slots__ = (
+        "begun",
+        "first_on",
+        "given",
+        "owner",
+        "parts",
+        "pieces",
+        "source",
+        "taken",
+        "text",
+        "to",
+        "token",
+    )
 
     def __init__(
         self, token: str, source: str, to: str, owner: str, text: str, parts: int, begun: float
@@ -85,6 +127,8 @@ class Reply:
         self.begun = begun
         self.taken = -1.0
         self.given: list[tuple[float, bool]] = []
+        self.pieces: set[str] = set()
+        self.first_on: tuple[object, int] | None = None
 
 
 class Books:
@@ -97,8 +141,14 @@ class Books:
         self.by_id: dict[str, Ask] = {}
         self.replies: dict[str, Reply] = {}
         self.plain: dict[str, Reply] = {}  # the last STOP of a number: it has no token
-        self.strange: list[tuple[str, str, float, str, bool]] = []  # (account, id, when, stat, answered OK)
+        self.strange: list[
+            tuple[str, str, float, str, bool, str]
+        ] = []  # (account, id, when, stat, answered OK, number)
+        self.queries: list[tuple[float, Ask, int, int]] = []  # (when, about, command_status, message_state)
         self.stops: list[tuple[float, str, str]] = []
+        self.holds: list[tuple[float, float]] = []  # when an operator held or drained something
+        self.base_ms = wall()  # of the moment 0, where no clock jumps
+        self.jumped = False
         self.deaths: list[float] = []
         self.starts: list[float] = []
         self.sick: list[list[float]] = []
@@ -109,6 +159,13 @@ class Books:
         self.wrong: list[str] = []
         self.story: list[tuple[float, str, str, tuple[Any, ...]]] | None = None
 
+    def find(self, token: str, number: str) -> Ask | None:
+        """Of a submit_multi each recipient has an Ask of his own."""
+        return self.asks.get(token) or self.asks.get(f"{token}/{number}")
+
+    def named(self, message_id: str, number: str) -> Ask | None:
+        return self.by_id.get(message_id) or self.by_id.get(f"{message_id}/{number}")
+
     def tell(self, who: str, what: str, *args: Any) -> None:
         if self.story is not None:
             self.story.append((self.now(), who, what, args))
@@ -118,6 +175,6 @@ class Books:
         self.tell("FAULT", name)
 
     def violation(self, rule: str, text: str) -> None:
-        if len(self.wrong) < 50:
+        if len(self.wrong) < MOST_WRONG:
             self.wrong.append(f"{self.now():.3f} {rule}: {text}")
         self.tell("WRONG", f"{rule}: {text}")

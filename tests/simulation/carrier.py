@@ -17,7 +17,7 @@ from simulation.network import Network, Plug
 
 __all__ = ["Carrier"]
 
-TOKEN = re.compile(rb"M\d{6}")
+TOKEN = re.compile(rb"(M\d{6}) v(\d)")
 AGAIN = 20.0
 """Seconds before a deliver_sm that had no good answer is sent again."""
 
@@ -64,6 +64,10 @@ class Carrier:
         self._number = draw.randrange(20_000_000, 90_000_000) * 100
         self._owed: list[_Delivery] = []
         network.services[port] = self.accept
+
+    @property
+    def connections(self) -> list[_Link]:
+        return self.links
 
     def mood(self, name: str) -> bool:
         chance = self.moods.get(name)
@@ -126,7 +130,7 @@ class Carrier:
     def _submitted(self, link: _Link, sequence: int, body: bytes) -> None:
         sm = wire.parse_sm(body)
         found = TOKEN.search(sm.text)
-        ask = self.books.asks.get(found.group().decode()) if found else None
+        ask = self.books.find(found[1].decode(), sm.destination) if found else None
         attempt = _last(ask, self.name, sm.part) if ask is not None else None
         label = ask.token if ask is not None else "(own)"
         status = self._judgement()
@@ -172,7 +176,7 @@ class Carrier:
 
     def _heard(self, link: _Link, attempt: Attempt) -> None:
         gate = link.plug.wire
-        if link.plug.open and gate is not None and not gate.is_closing():
+        if link.plug.open and gate is not None and not gate.is_closing() and not gate.dead:
             attempt.heard = self.world.now
 
     def _shown(self, number: int, style: str) -> bytes:
@@ -208,7 +212,9 @@ class Carrier:
             self._deliver(_Delivery(reply.source, reply.to, text, 0, None, "", reply))
             return
         size = -(-len(text) // reply.parts)
-        reference = self.random.randrange(256)
+        reference = (
+            int(reply.token[1:]) % 256
+        )  # a phone counts them; two at a time with one would be one text
         order = list(range(reply.parts))
         self.random.shuffle(order)
         for turn, index in enumerate(order):
@@ -232,6 +238,8 @@ class Carrier:
         link = self.random.choice(links)
         link.sequence += 1
         link.pending[link.sequence] = delivery
+        if delivery.attempt is not None and delivery.attempt.told_from < 0:
+            delivery.attempt.told_from = self.world.now
         body = wire.deliver(delivery.phone, delivery.to, delivery.text, delivery.esm)
         link.send(wire.DELIVER, 0, link.sequence, body)
         self.world.after(60.0, self._unanswered, link, link.sequence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from simulation.faults import Fault
 from simulation.mistakes import MISTAKES
+from simulation.process import known_law
 from simulation.storm import run
 
 __all__ = ["Outcome", "in_child", "in_children"]
@@ -61,6 +63,7 @@ def _work(seed: int, faults: list[Fault] | None, days: float, mistake: str | Non
 
 
 def _fork(*task: object) -> tuple[int, int]:
+    known_law("fr")  # slow to read, the same for all
     read, write = os.pipe()
     pid = os.fork()
     if pid:
@@ -68,6 +71,7 @@ def _fork(*task: object) -> tuple[int, int]:
         return pid, read
     os.close(read)
     signal.alarm(LONGEST)
+    gc.disable()  # a run is short, and its memory dies with it
     try:
         with os.fdopen(write, "wb") as out:
             pickle.dump(_work(*task), out)  # type: ignore[arg-type]

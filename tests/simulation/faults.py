@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from simulation.shape import Cast
     from simulation.storm import Storm
 
 __all__ = ["EFFECTS", "Fault", "drawn"]
@@ -33,6 +34,7 @@ CARRIER_MOODS = ("throttled", "queue_full", "retry", "refused", "next_route", "s
 APPLICATION_MOODS = ("mute", "later", "resubmit", "cancel")
 MODEM_FAULTS = ("mute", "late", "storm", "refused", "lost-answer", "lost-submit", "report-early", "report-twice",
                 "report-late", "report-none", "reset", "unplug", "hang", "no-network", "full", "urc", "sim-out")  # fmt: skip
+BROKER_FAULTS = ("gone", "slow", "hangs", "refuses", "cuts", "forgets", "remembers")
 Effect = Callable[["Storm", Fault], object]
 
 
@@ -87,19 +89,20 @@ def _slow(storm: Storm, fault: Fault) -> None:
 def _away(storm: Storm, fault: Fault) -> None:
     application = storm.applications[fault.whom]
     application.vanish(True)
+    for _ in range(4):  # what comes meanwhile waits for it, and in order
+        storm.world.after(fault.lasts * storm.random.random(), storm.traffic.reply, 0.1, fault.whom)
     storm.world.after(fault.lasts, application.vanish, False)
 
 
-def _burst(storm: Storm, fault: Fault) -> None:
-    for _ in range(int(20 + 100 * fault.level)):
-        storm.world.after(2 * storm.random.random(), storm.submit, fault.whom)
+def _broker(storm: Storm, fault: Fault) -> None:
+    storm.broker.mood(fault.what.split(".")[1], fault.lasts)
 
 
 def _modem(storm: Storm, fault: Fault) -> None:
     kind = fault.what.split(".")[1]
     if kind in ("lost-answer", "lost-submit", "refused"):
         for name in storm.applications:
-            storm.submit(name, "ALERT")
+            storm.traffic.submit(name, "ALERT")
     storm.modem.fault(
         kind, fault.lasts or 5.0, "+CMS ERROR: 38" if kind == "refused" else "power" if kind == "hang" else ""
     )
@@ -134,10 +137,11 @@ EFFECTS: dict[str, Effect] = {
     "application.away": _working(_away),
     "application.unreading": _unreading,
     "application.line_slow": _slow,
-    "application.burst": _burst,
-    "phones.reply": lambda storm, fault: storm.reply(fault.level),
-    "phones.stop": lambda storm, fault: storm.stop_word(),
+    "application.burst": lambda storm, fault: storm.traffic.burst(fault.whom, fault.level),
+    "phones.reply": lambda storm, fault: storm.traffic.reply(fault.level),
+    "phones.stop": lambda storm, fault: storm.traffic.stop_word(),
     **{f"modem.{kind}": _modem for kind in MODEM_FAULTS},
+    **{f"broker.{kind}": _broker for kind in BROKER_FAULTS},
     "modem.other_sim": lambda storm, fault: storm.modem.other_pin(),
     "phones.to_the_sim": lambda storm, fault: storm.modem.reply("+33612340001", f"Oui {fault.level:.2f}"),
     "disk.refuses": _refusing,
@@ -158,17 +162,20 @@ EFFECTS: dict[str, Effect] = {
 _SHORT = {"disk.refuses", "disk.hangs", "operator.drains"}
 _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
             "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
-            "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim"}  # fmt: skip
+            "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
+            "broker.remembers"}  # fmt: skip
 _WEIGHT = {**{f"modem.{kind}": 0.4 for kind in MODEM_FAULTS}, "modem.other_sim": 0.2,
            "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
            "clock.jumps": 0.5, "carrier.reset": 2}  # fmt: skip
 
 
 def drawn(
-    draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str]
+    draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str], cast: Cast
 ) -> list[Fault]:
     """`count` faults before `until`, about half of them in thick weather: several within a minute or two."""
-    names = list(EFFECTS)
+    absent: list[str] = [] if cast.modem else ["modem.", "phones.to_the_sim"]
+    absent += [] if cast.broker else ["broker."]
+    names = [name for name in EFFECTS if not name.startswith(tuple(absent))]
     weights = [_WEIGHT.get(name, 1.0) for name in names]
     found = []
     thick = [draw.uniform(60, until) for _ in range(max(1, count // 12))]

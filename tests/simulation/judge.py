@@ -12,6 +12,11 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from simulation.books import Ask, Attempt, Books
+from simulation.judge_lanes import judge_lanes
+from simulation.judge_lines import judge_lines
+from simulation.judge_quota import judge_quota
+from simulation.judge_requests import judge_requests
+from simulation.shape import QUOTA
 
 __all__ = ["Judge"]
 
@@ -21,11 +26,14 @@ HOLIDAYS = {date(2026, 1, 1), date(2026, 4, 6), date(2026, 5, 1), date(2026, 5, 
             date(2027, 1, 1)}  # fmt: skip
 ON_DOUBT = {
     "shop": {"OTP": "resend", "ALERT": "resend", "TRANS": "resend", "PROMO": "wait"},
+    "club": {"OTP": "resend", "ALERT": "resend", "TRANS": "resend", "PROMO": "wait"},
     "bank": {"OTP": "stop", "ALERT": "wait", "TRANS": "stop", "PROMO": "stop"},
 }
 WORDS = {"DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD"}
 HOPELESS = {0x0B, 0x65}
 PER_DAY = 3
+JOINED = 1700.0
+"""Seconds that the parts of a reply wait for one another, nearly; later ones are given for themselves."""
 REMEMBERED = 2400.0
 """Seconds: how long a joined reply is known, and a bit; a part that comes again then is a reply of its own."""
 SLACK = 0.5
@@ -80,8 +88,15 @@ class Judge:
             self._sendings(ask)
         self._order()
         self._frequency()
+        judge_quota(self.books, "club", QUOTA["segments_per_day"], QUOTA["segments_per_month"])
+        judge_requests(self.books)
+        judge_lanes(self.books, self._disturbed)
+        judge_lines(
+            self.books,
+            lambda account, begin, end: self._disturbed(begin, end) or self._dropped(account, begin, end),
+        )
         self._replies()
-        for account, given, _, stat, _ in self.books.strange:
+        for account, given, _, stat, _, _ in self.books.strange:
             # An id that it never heard: its answer was lost, and it had no reference to ask again with.
             if not any(
                 ask.account == account and ask.unsure and not ask.ids for ask in self.books.asks.values()
@@ -179,7 +194,8 @@ class Judge:
         clean = all(self._sure(a) and a.status == 0 for a in ask.attempts)
         for part, attempts in by_part.items():
             for before, after in itertools.pairwise(attempts):
-                why = self._again(before, after, rule, long=ask.parts > 1 and not clean)
+                long = ask.parts > 1 and (not clean or self._half_lost(ask, before, after))
+                why = self._again(before, after, rule, long)
                 if why:
                     self.books.violation("twice", f"{ask} part {part}: {before}, then {after}: {why}")
                     return
@@ -196,6 +212,11 @@ class Judge:
             self.books.violation(
                 "tail", f"{ask} left in parts {sorted(by_part)} only, and was told {ask.told}"
             )
+
+    def _half_lost(self, ask: Ask, before: Attempt, after: Attempt) -> bool:
+        """Another bearer begins anew, and the one before has never had the whole text."""
+        had = {a.part for a in ask.attempts if a.bearer == before.bearer and a.handed < after.handed}
+        return before.bearer != after.bearer and len(had) < ask.parts
 
     def _again(self, before: Attempt, after: Attempt, rule: str, long: bool) -> str:
         if self._sure(before) and before.heard < after.handed:
@@ -233,7 +254,7 @@ class Judge:
                 and all(self._sure(a) and not a.status for a in ask.attempts)
             ):
                 bearers = {a.bearer for a in ask.attempts}
-                if len(bearers) == 1:
+                if len(bearers) == 1 and not ask.wait and ask.replaced_at < 0:
                     flows.setdefault((ask.account, ask.kind, ask.tag, ask.to, *bearers), []).append(ask)  # type: ignore[arg-type]
         for key, asks in flows.items():
             asks.sort(key=lambda ask: int(ask.ids[0]))
@@ -262,7 +283,8 @@ class Judge:
     def _replies(self) -> None:
         for reply in self.books.replies.values():
             good = [at for at, ok in reply.given if ok]
-            if reply.taken >= 0 and reply.owner and not good:
+            scattered = reply.taken > reply.begun + JOINED and sum(map(len, reply.pieces)) >= len(reply.text)
+            if reply.taken >= 0 and reply.owner and not good and not scattered:
                 self.books.violation(
                     "reply", f"{reply.token} to {reply.owner} was taken at {reply.taken:.3f} and never given"
                 )

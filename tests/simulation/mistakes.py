@@ -31,9 +31,10 @@ from gateway.rulebook import Counters
 from gateway.rules import Rulebook
 from gateway.rules.hours import HoursRule
 from gateway.rules.optouts import OptOuts
+from gateway.rules.reading import ReadingRule
 from gateway.stops import Stops
 
-__all__ = ["MISTAKES", "Mistake"]
+__all__ = ["MISTAKES", "Mistake", "mistake", "wrap"]
 
 MISTAKES: dict[str, Mistake] = {}
 
@@ -44,7 +45,7 @@ class Mistake(NamedTuple):
     within: int
 
 
-def _mistake(what: str, within: int = 40) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def mistake(what: str, within: int = 40) -> Callable[[Callable[[], None]], Callable[[], None]]:
     def keep(plant: Callable[[], None]) -> Callable[[], None]:
         MISTAKES[plant.__name__] = Mistake(what, plant, within)
         return plant
@@ -58,12 +59,12 @@ def _done() -> asyncio.Future[None]:
     return future
 
 
-def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     setattr(owner, name, make(getattr(owner, name)))
 
 
 # ── durability ───────────────────────────────────────────────────────────────────────────────────────────────
-@_mistake("submit_sm is acknowledged before its COMMIT")
+@mistake("submit_sm is acknowledged before its COMMIT")
 def acknowledges_early() -> None:
     def make(submit: Any) -> Any:
         def hasty(*args: Any, **options: Any) -> Any:
@@ -73,10 +74,10 @@ def acknowledges_early() -> None:
 
         return hasty
 
-    _wrap(Intake, "submit", make)
+    wrap(Intake, "submit", make)
 
 
-@_mistake("a receipt is acknowledged to the carrier before its COMMIT")
+@mistake("a receipt is acknowledged to the carrier before its COMMIT")
 def acknowledges_receipts_early() -> None:
     def make(handle: Any) -> Any:
         def hasty(*args: Any) -> Any:
@@ -85,33 +86,33 @@ def acknowledges_receipts_early() -> None:
 
         return hasty
 
-    _wrap(Receipts, "handle", make)
+    wrap(Receipts, "handle", make)
 
 
-@_mistake("the parts of a reply are kept in memory only")
+@mistake("the parts of a reply are kept in memory only")
 def keeps_no_parts() -> None:
     MobileOriginated._keep = lambda self, parts: _done()  # type: ignore[method-assign, assignment]
 
 
-@_mistake("a STOP is in force and never written down")
+@mistake("a STOP is in force and never written down")
 def forgets_stops() -> None:
     def make(hear: Any) -> Any:
         return lambda self, mos: Heard((), hear(self, mos).durable)
 
-    _wrap(Stops, "hear", make)
+    wrap(Stops, "hear", make)
 
 
-@_mistake("what was on the wire when the process died is left as it is")
+@mistake("what was on the wire when the process died is left as it is")
 def recovers_nothing() -> None:
     Outcomes.recover = lambda self, messages: None  # type: ignore[method-assign]
 
 
-@_mistake("references are not read back at start")
+@mistake("references are not read back at start")
 def forgets_references() -> None:
     References.load = lambda self: None  # type: ignore[method-assign]
 
 
-@_mistake("the frequency cap counts from zero after a restart")
+@mistake("the frequency cap counts from zero after a restart")
 def counts_from_zero() -> None:
     import gateway.rulebook
 
@@ -119,18 +120,24 @@ def counts_from_zero() -> None:
     assert Counters
 
 
+@mistake("marketing is let out and taken while its lists and counts are still being read")
+def bars_nothing() -> None:
+    Dispatcher.bar = lambda self, kinds: None  # type: ignore[method-assign]
+    ReadingRule.sift = lambda self, batch: ()  # type: ignore[method-assign]
+
+
 # ── the wire ─────────────────────────────────────────────────────────────────────────────────────────────────
-@_mistake("the window is forgotten when a connection is lost")
+@mistake("the window is forgotten when a connection is lost")
 def forgets_the_window() -> None:
     Session.unanswered = lambda self: []  # type: ignore[method-assign]
 
 
-@_mistake("carriers' ids are matched as text only")
+@mistake("carriers' ids are matched as text only")
 def matches_text_only() -> None:
     Learner.candidates = lambda self, receipt_id: [canonical(receipt_id)]  # type: ignore[method-assign]
 
 
-@_mistake("what the carrier refused for good is tried again")
+@mistake("what the carrier refused for good is tried again")
 def retries_the_hopeless() -> None:
     def kind(status: int, statuses: Any) -> Remedy:
         remedy = classify(status, statuses)
@@ -139,12 +146,12 @@ def retries_the_hopeless() -> None:
     drivers.smpp.esme.classify = kind
 
 
-@_mistake("in doubt means send again, whatever on_doubt says")
+@mistake("in doubt means send again, whatever on_doubt says")
 def resends_always() -> None:
     Doubts.action = lambda self, message: "resend"  # type: ignore[method-assign]
 
 
-@_mistake("the sliding second is off by one")
+@mistake("the sliding second is off by one")
 def off_by_one() -> None:
     gateway.throttle.TOLERANCE = 1.0  # the pace alone would still hold it
 
@@ -155,10 +162,10 @@ def off_by_one() -> None:
 
         return more
 
-    _wrap(gateway.throttle.Throttle, "set_rate", make)
+    wrap(gateway.throttle.Throttle, "set_rate", make)
 
 
-@_mistake("a text of three segments loses its last")
+@mistake("a text of three segments loses its last")
 def loses_the_tail() -> None:
     def make(segments: Any) -> Any:
         def fewer(self: Any, m: Any, road: Any) -> Any:
@@ -170,10 +177,10 @@ def loses_the_tail() -> None:
 
         return fewer
 
-    _wrap(Dispatcher, "_segments", make)
+    wrap(Dispatcher, "_segments", make)
 
 
-@_mistake("a short text may pass a long one that is on its way to the disk")
+@mistake("a short text may pass a long one that is on its way to the disk")
 def overtakes() -> None:
     class Never(dict[Any, int]):
         def __contains__(self, _: object) -> bool:
@@ -186,11 +193,11 @@ def overtakes() -> None:
 
         return built
 
-    _wrap(Dispatcher, "__init__", make)
+    wrap(Dispatcher, "__init__", make)
 
 
 # ── rules ────────────────────────────────────────────────────────────────────────────────────────────────────
-@_mistake("a STOP ends nothing that waits, and the rules are not asked again before the wire")
+@mistake("a STOP ends nothing that waits, and the rules are not asked again before the wire")
 def rechecks_nothing() -> None:
     def make(durable: Any) -> Any:
         def told(self: Any, what: Any) -> None:
@@ -199,25 +206,25 @@ def rechecks_nothing() -> None:
 
         return told
 
-    _wrap(Stops, "_durable", make)
+    wrap(Stops, "_durable", make)
     Rulebook.recheck = lambda self, messages, now_ms: {}  # type: ignore[method-assign]
 
 
-@_mistake("nobody looks whether a number has opted out")
+@mistake("nobody looks whether a number has opted out")
 def ignores_stops() -> None:
     OptOuts.covers = lambda self, message, account: ""  # type: ignore[method-assign]
 
 
-@_mistake("the hours are an hour early, as in summer time that has ended")
+@mistake("the hours are an hour early, as in summer time that has ended")
 def an_hour_early() -> None:
-    _wrap(
+    wrap(
         HoursRule,
         "judge",
         lambda judge: lambda self, m, account, now_ms: judge(self, m, account, now_ms + 3_600_000),
     )
 
 
-@_mistake("what one rule puts off, the others never judge")
+@mistake("what one rule puts off, the others never judge")
 def first_verdict_wins() -> None:
     def judge(self: Any, message: Any, account: Any, now_ms: int) -> Any:
         found = (rule.judge(message, account, now_ms) for rule in self._rules)
@@ -227,7 +234,7 @@ def first_verdict_wins() -> None:
 
 
 # ── what applications are told ───────────────────────────────────────────────────────────────────────────────
-@_mistake("a note is forgotten when it is written to the socket")
+@mistake("a note is forgotten when it is written to the socket")
 def forgets_undelivered_notes() -> None:
     def make(deliver: Any) -> Any:
         def hasty(self: Any, notes: Any) -> None:
@@ -236,22 +243,32 @@ def forgets_undelivered_notes() -> None:
 
         return hasty
 
-    _wrap(Application, "deliver", make)
+    wrap(Application, "deliver", make)
 
 
-@_mistake("every receipt is owed twice")
+@mistake("every receipt is owed twice")
 def owes_twice() -> None:
-    _wrap(Ledger, "owe", lambda owe: lambda self, changes: owe(self, changes) + owe(self, changes))
+    wrap(Ledger, "owe", lambda owe: lambda self, changes: owe(self, changes) + owe(self, changes))
 
 
-@_mistake("registered_delivery is not looked at")
+@mistake("registered_delivery is not looked at")
 def tells_everything() -> None:
     gateway.outbox.wants_receipt = lambda registered, state: True
 
 
-@_mistake("an application's ESME_RX_T_APPN is taken for an answer")
+@mistake("an application's ESME_RX_T_APPN is taken for an answer")
 def later_means_done() -> None:
     import gateway.listeners.bind
 
     gateway.listeners.bind._LATER = frozenset()
     assert gateway.ledger
+
+
+def load() -> None:
+    """The rest of them, which stand in a file of their own."""
+    import simulation.mistakes_more
+
+    assert simulation.mistakes_more
+
+
+load()

@@ -20,7 +20,7 @@ from drivers.modem.sim_modem import SimulatedModem
 
 __all__ = ["Modem"]
 
-_TOKEN = re.compile(r"M\d{6}")
+_TOKEN = re.compile(r"(M\d{6}) v(\d)")
 
 
 class _Port:
@@ -118,9 +118,10 @@ class Modem:
         self._settle()
 
     def other_pin(self) -> None:
-        """Somebody has put another SIM in, whose PIN is not the one that we know; and the modem starts anew."""
+        """Somebody has put another SIM in, whose PIN is not the one that we know; and the modem starts anew, again and again."""
         self.sim.state.card.pin = "9999"
-        self.fault("reset", 1.0)
+        for after in (0.0, 200.0, 900.0, 4000.0):
+            self.world.after(after, self.fault, "reset", 1.0)
 
     def reply(self, source: str, text: str) -> None:
         self.sim.mo(source, text, self.world.now)
@@ -153,13 +154,13 @@ class Modem:
         taken = self.sim.state.network.submitted
         for each in taken[self._seen :]:
             found = _TOKEN.search(each.text)
-            ask = self.books.asks.get(found.group()) if found else None
-            if ask is None:
+            ask = self.books.find(found[1], each.destination) if found else None
+            if ask is None or found is None:
                 continue
             udh = each.submit.udh
             total, part = (udh[4], udh[5]) if udh[1:3] == b"\x00\x03" else (1, 1)
             attempt = Attempt(self.name, part, total, self.world.now, self.books.wall())
-            attempt.status = 0
+            attempt.status, attempt.version = 0, int(found[2])
             ask.attempts.append(attempt)
             self.books.happened["modem.sends"] += 1
             self.books.tell(self.name, f"took {ask.token} part {part}/{total}")

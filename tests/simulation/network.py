@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,9 @@ HIGH = 1 << 16
 
 
 class _Credentials:
-    """What the control listener asks of its socket."""
+    """What the control listener asks of its socket, and aiohttp of any."""
+
+    family = socket.AF_UNIX
 
     def getsockopt(self, *_: int) -> bytes:
         return struct.pack("3i", 1, os.getuid(), os.getgid())
@@ -213,6 +216,11 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self._closing or self._lost
+
+    @property
+    def dead(self) -> bool:
+        """Its process is no more: what arrives now nobody hears."""
+        return self._loop.dead
 
     def close(self) -> None:
         """What was written leaves first; the protocol hears of the end once the peer has read it, or at once."""

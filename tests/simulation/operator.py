@@ -7,7 +7,10 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from simulation.books import Ask
 from simulation.network import Plug
+
+from gateway.cli.messages import _traced
 
 if TYPE_CHECKING:
     from simulation.storm import Storm
@@ -64,6 +67,8 @@ class Operator:
     def hold(self, lasts: float, level: float) -> None:
         flow = {"account": self.random.choice(("shop", "bank"))} if level < 0.5 else {"kind": "transactional"}
         self.held.append(flow)
+        now = self.storm.world.now
+        self.storm.books.holds.append((now, now + lasts + 60))
         self.ask("hold", dict(flow))
         self.storm.world.after(lasts, self.release, flow)
 
@@ -82,6 +87,8 @@ class Operator:
         self.ask("release", dict(flow), heard)
 
     def drain(self, lasts: float) -> None:
+        now = self.storm.world.now
+        self.storm.books.holds.append((now, now + lasts + 60))
         self.ask("drain", {})
         self.storm.world.after(lasts, self._until_heard, "drain", {"off": True})
 
@@ -95,6 +102,16 @@ class Operator:
     def look(self, level: float) -> None:
         verb = ("status", "links", "queue", "accounts", "orphans")[int(level * 5)]
         self.ask(verb, {})
+
+    def trace(self, ask: Ask) -> None:
+        """Into the story: what the gateway itself knows of a message."""
+
+        def told(answer: dict[str, Any]) -> None:
+            lines = _traced(answer["data"]) if "data" in answer else [str(answer)]
+            for line in lines:
+                self.storm.books.tell("trace", f"{ask.token} | {line}")
+
+        self.ask("trace", {"id": ask.ids[0], "text": True}, told)
 
     def _until_heard(self, verb: str, args: dict[str, Any]) -> None:
         def heard(answer: dict[str, Any]) -> None:

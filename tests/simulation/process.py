@@ -18,6 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import aiohttp.web_response
 import structlog
 from simulation.clockwork import SimLoop, World
 from simulation.disk import Connection, Disk, Lane, Queries
@@ -27,21 +28,34 @@ import drivers.modem
 import drivers.modem.pin
 import drivers.smpp
 import gateway.app
+import gateway.listeners.http.server  # the product imports it when it must; here once for all runs
 import gateway.lookout
+import gateway.process
+import gateway.recall
 import gateway.reload
 import gateway.rulebook
 import gateway.secrets
+import gateway.stores.consent_table
+import gateway.stores.optout_table
 import gateway.stores.reader
 import gateway.stores.sqlite
+import gateway.stores.suppressed_table
 import gateway.stores.writer
+import gateway.watchers.metrics
+import gateway.watchers.mqtt
 from drivers.bearer import Bearer
-from gateway.app import App, DriverState
+from gateway.app import App
 from gateway.config import load_config
 from gateway.config.roads import BearerSettings
+from gateway.driver_state import DriverState
+from gateway.rules.country_file import load_law
 from gateway.stores import files
 
-__all__ = ["Process", "SimClock", "seams"]
+__all__ = ["Process", "SimClock", "known_law", "seams"]
 
+
+known_law = functools.cache(load_law)
+"""Data only, and slow to read."""
 
 _DEAD: list[Process] = []
 """Whoever has died stays in memory: its coroutines may not run their `finally` when the collector finds them."""
@@ -133,6 +147,8 @@ class Process:
             self.failed = f"{type(error).__name__}: {error}"
             return
         self.ready = True
+        dispatcher = app.dispatcher
+        self.loop.busy = lambda: dispatcher.waiting
 
     def stop(self) -> None:
         """As on SIGTERM."""
@@ -163,7 +179,10 @@ class Process:
 
 
 class seams:
-    """What the product reaches for outside of itself, replaced while the storm runs. log: hears every line."""
+    """What the product reaches for outside of itself, replaced while the storm runs. log: hears every line.
+
+    broker: stands for gateway.watchers.mqtt_client.Connection.
+    """
 
     def __init__(
         self,
@@ -171,11 +190,13 @@ class seams:
         draw: random.Random,
         free: Callable[[], int],
         log: Callable[[str, str, dict[str, Any]], None],
+        broker: Callable[..., Any],
     ) -> None:
         self._disk = disk
         self._draw = draw
         self._free = free
         self._log = log
+        self._broker = broker
         self._kept: list[tuple[Any, str, Any]] = []
 
     def _put(self, module: Any, name: str, value: Any) -> None:
@@ -217,20 +238,21 @@ class seams:
         put(files, "connect", connect)
         put(files, "open_reader", open_reader)
         put(gateway.stores.reader, "aiosqlite", _Aiosqlite())
-        put(gateway.app, "gc", types.SimpleNamespace(collect=int, freeze=int, set_threshold=lambda *_: None))
+        put(gateway.process, "settle", lambda: None)
         put(
             gateway.app, "TICK", 0.025
         )  # a backlog is looked at less often: slower to use its slots, as exact
-        put(
-            gateway.rulebook, "load_law", functools.cache(gateway.rulebook.load_law)
-        )  # data only, and slow to read
+        put(gateway.rulebook, "load_law", known_law)
+        self._slowly()
         put(
             drivers.modem.pin,
             "_digest",
             lambda lock: hashlib.sha256(f"{lock.pin} {lock.card}".encode()).hexdigest(),
         )
         put(gateway.secrets, "_LN", 1)  # as the line above: slow on purpose
+        put(gateway.watchers.mqtt, "Connection", self._broker)
         put(os, "urandom", self._draw.randbytes)
+        put(aiohttp.web_response, "rfc822_formatted_time", lambda: "Sat, 24 Oct 2026 15:00:00 GMT")
         put(gateway.reload, "logging", types.SimpleNamespace(configure=lambda _: None))
         usage = types.SimpleNamespace(disk_usage=lambda _: types.SimpleNamespace(free=self._free()))
         put(gateway.lookout, "shutil", usage)
@@ -240,6 +262,18 @@ class seams:
             logger_factory=structlog.ReturnLoggerFactory(),
             cache_logger_on_first_use=False,
         )
+
+    def _slowly(self) -> None:
+        """What is small here is read as if it were large: behind open doors, while everybody talks."""
+        self._put(gateway.recall, "AT_ONCE", 0)
+        self._put(gateway.recall, "PAUSE", 0.4)
+        for table in (
+            gateway.stores.optout_table,
+            gateway.stores.suppressed_table,
+            gateway.stores.consent_table,
+        ):
+            self._put(table, "PAGE", 3)
+        self._put(gateway.rulebook, "PAGE", 40)
 
     def _line(self, _: Any, level: str, line: Any) -> str:
         self._log(level, str(line.pop("event", "")), line)

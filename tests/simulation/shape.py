@@ -1,15 +1,38 @@
-"""The gateway that the storm beats: two carriers, two applications, and the rules; sizes drawn from the seed."""
+"""The gateway that the storm beats: two carriers, three applications, the rules; sizes drawn from the seed.
+
+A third of the seeds have a SIM, a quarter a broker, a quarter applications that come by HTTP: what is there all the time
+costs time that others need.
+"""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["configuration"]
+from simulation.broker import ROOT
+from simulation.caller import PORT, token_of
+from simulation.traffic import CODES
+
+__all__ = ["QUOTA", "Cast", "configuration"]
+
+QUOTA = {"segments_per_day": 60, "segments_per_month": 200}
+"""That of account club."""
 
 
-def configuration(folder: Path, draw: random.Random, modem: bool) -> dict[str, Any]:
+class Cast(NamedTuple):
+    """Who is there beside carriers and applications."""
+
+    modem: bool
+    broker: bool
+    http: bool
+
+    @classmethod
+    def drawn(cls, draw: random.Random) -> Cast:
+        return cls(draw.random() < 1 / 3, draw.random() < 1 / 4, draw.random() < 1 / 4)
+
+
+def configuration(folder: Path, draw: random.Random, cast: Cast) -> dict[str, Any]:
     def bearer(port: int, **link: Any) -> dict[str, Any]:
         return {
             "driver": "smpp", "rate": draw.choice((2, 5, 20, 50)), "receipt_timeout": "1h",
@@ -26,19 +49,32 @@ def configuration(folder: Path, draw: random.Random, modem: bool) -> dict[str, A
         "retry": {"first": 2, "max": 60, "tries": 5}, "link": {"port": "memory", "pin": "1234"},
     }  # fmt: skip
     first = (
-        draw.choice((["sim1", "alpha", "beta"], ["alpha", "beta", "sim1"])) if modem else ["alpha", "beta"]
+        draw.choice((["sim1", "alpha", "beta"], ["alpha", "beta", "sim1"]))
+        if cast.modem
+        else ["alpha", "beta"]
     )
+    folder.mkdir(parents=True, exist_ok=True)
+    accounts = {name: {**common, "mo": [code]} for name, code in CODES.items()}
+    for name, account in accounts.items() if cast.http else ():
+        token = folder / f"{name}.token"
+        token.write_text(token_of(name))
+        token.chmod(0o600)
+        account["http_token_file"] = str(token)
     stop = {"otp": "stop", "alert": "wait", "transactional": "stop", "marketing": "stop"}
+    accounts["bank"]["on_doubt"] = stop
+    accounts["club"]["quota"] = QUOTA
     return {
         "gateway": {"name": "storm", "state_dir": str(folder / "state")},
         "store": {"min_free_disk": "1MB"},
         "log": {"format": "json"},
-        "listeners": {"smpp": {"port": 2775, "enquire_link": draw.choice((60, 300))}},
-        "accounts": {"shop": {**common, "mo": ["36180"]}, "bank": {**common, "mo": ["36111"], "on_doubt": stop}},
+        "listeners": {"smpp": {"port": 2775, "enquire_link": draw.choice((60, 300))},
+                      **({"http": {"port": PORT}} if cast.http else {})},
+        "accounts": accounts,
+        **({"mqtt": {"url": "mqtt://127.0.0.1:1883", "root": ROOT, "interval": 60}} if cast.broker else {}),
         "bearers": {"alpha": bearer(3001, binds=draw.choice((1, 2))), "beta": bearer(3002, bind="transmitter+receiver"),
-                    **({"sim1": sim} if modem else {})},
+                    **({"sim1": sim} if cast.modem else {})},
         "routes": {"alerts": {"match": {"kinds": ["alert"]}, "bearers": first, "fallback_after": 30},
-                   "all": {"bearers": ["alpha", "beta", *(["sim1"] if modem else [])], "fallback_after": 30}},
-        "rules": {"order": ["stop", "hours", "frequency"], "country": "fr", "stop": {"mention": "off"},
+                   "all": {"bearers": ["alpha", "beta", *(["sim1"] if cast.modem else [])], "fallback_after": 30}},
+        "rules": {"order": ["stop", "hours", "frequency", "quota"], "country": "fr", "stop": {"mention": "off"},
                   "frequency": {"marketing": {"messages": 3, "per": "24h"}}},
     }  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
+import re
 import shutil
 import tempfile
 import traceback
@@ -15,7 +15,9 @@ from typing import Any
 from simulation import faults as weather
 from simulation import wire
 from simulation.application import Application
-from simulation.books import KINDS, Ask, Attempt, Books, Reply
+from simulation.books import MOST_WRONG, Attempt, Books
+from simulation.bounded import Bounded
+from simulation.broker import Broker
 from simulation.carrier import TOKEN, Carrier
 from simulation.clockwork import Crash, Spinning, World
 from simulation.disk import Disk
@@ -25,7 +27,8 @@ from simulation.modem import Modem
 from simulation.network import Network, Plug
 from simulation.operator import Operator
 from simulation.process import Process, SimClock, seams
-from simulation.shape import configuration
+from simulation.shape import Cast, configuration
+from simulation.traffic import Traffic
 from system.gatewayconfig import written
 
 __all__ = ["Result", "Storm", "run"]
@@ -35,10 +38,6 @@ BEGINNINGS = ("2026-03-28T06:30", "2026-10-24T15:00", "2026-11-10T16:00", "2026-
 """UTC; summer time begins and ends, a holiday is near, midnight of a year, a Wednesday, a Friday evening."""
 DAY = 86_400.0
 ALLOWED = frozenset({"alarm.raised"})
-
-
-MODEM = os.environ.get("STORM_MODEM", "0") == "1"
-"""Whether a SIM stands in the routes; it changes what every seed does."""
 
 
 class Result:
@@ -66,7 +65,7 @@ class Storm:
     ) -> None:
         self.seed = seed
         self.days = days
-        self.random = self._draw("traffic")
+        self.random = self._draw("storm")
         self.world = World()
         self.network = Network(self.world, self._draw("network"))
         self.disk = Disk(self.world, self._draw("disk"))
@@ -83,7 +82,9 @@ class Storm:
         self.disk.path = self.folder / "state" / "chappe.db"
         self.disk.cut = self._power_is_gone
         draw = self._draw("shape")
-        self.table = configuration(self.folder, draw, MODEM)
+        self.cast = cast = Cast.drawn(self._draw("cast"))
+        self.http = cast.http
+        self.table = configuration(self.folder, draw, cast)
         self.config = self.write_configuration()
         self.carriers = {
             name: Carrier(name, table["link"]["port"], self.world, self.network, self.books, self._draw(name),
@@ -97,6 +98,7 @@ class Storm:
             for name in self.table["accounts"]
         }
         self.actors: dict[str, Any] = {**self.carriers, **self.applications}
+        self.broker = Broker(self.world, self.books, self._draw("broker"))
         self.modem = Modem("sim1", "1234", self.world, self.books, begin.timestamp(), draw.randrange(1 << 30))
         self.operator = Operator(self, self._draw("operator"))
         for name, table in self.table["bearers"].items():
@@ -104,15 +106,15 @@ class Storm:
         count = max(12, int(days * draw.choice((10, 25, 50, 90))))
         names = list(self.carriers), list(self.applications)
         self.faults = (
-            weather.drawn(self._draw("faults"), days * DAY, count, *names) if faults is None else faults
+            weather.drawn(self._draw("faults"), days * DAY, count, *names, cast) if faults is None else faults
         )
         self.process: Process | None = None
         self._frames: dict[Plug, wire.Deframer] = {}
-        self._serial = 0
+        self.traffic = Traffic(self, self._draw("traffic"))
+        self.bounded = Bounded(self)
         self._power = False
         self._full_until = -1.0
         self._lives = 0
-        self._phones = [f"+3361234{n:04d}" for n in range(16)]
 
     def _draw(self, name: str) -> random.Random:
         return random.Random(f"{self.seed} {name}")
@@ -126,10 +128,9 @@ class Storm:
         world = self.world
         for fault in self.faults:
             world.at(fault.at, self._strike, fault)
-        for name in self.applications:
-            world.after(10, self._traffic, name)
+        self.traffic.begin()
         free = lambda: 0 if world.now < self._full_until else 10**12  # noqa: E731
-        with seams(self.disk, self._draw("urandom"), free, self._line):
+        with seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session):
             try:
                 self._start()
                 self._until(self.days * DAY)
@@ -137,7 +138,9 @@ class Storm:
                 self._drained()
                 self.judge.settle()
                 self.modem.judge()
-                self._bounded()
+                self.bounded.judge()
+                self.broker.judge(self.process)
+                self._remembered()
             except Spinning as error:
                 self.books.violation("spins", str(error))
             finally:
@@ -194,6 +197,8 @@ class Storm:
     def _did_not_start(self, why: str) -> None:
         if not self.disk.refuse:
             self.books.violation("start", why)
+            if len(self.books.wrong) >= MOST_WRONG:  # each life that never began is kept in memory
+                raise Spinning("it starts again and again, and never runs")
         self._died(f"did not start: {why}")
 
     def _complaints(self, process: Process) -> None:
@@ -202,8 +207,6 @@ class Storm:
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────
     def _strike(self, fault: Fault) -> None:
-        if fault.what.startswith("modem") and not MODEM:
-            return
         self.books.fault(fault.what)
         EFFECTS[fault.what](self, fault)
 
@@ -211,7 +214,7 @@ class Storm:
         """Nobody learns anything from the death of an idle process, or of an idle connection."""
         for name in self.applications:
             for _ in range(self.random.randrange(10)):
-                self.world.after(0.02 * self.random.random(), self.submit, name)
+                self.world.after(0.02 * self.random.random(), self.traffic.submit, name)
 
     def kill(self, steps: int) -> None:
         self.at_work()
@@ -244,55 +247,13 @@ class Storm:
 
     def jump(self, seconds: float) -> None:
         self.clock.base_ms += int(seconds * 1000)
+        self.books.jumped = True
 
     def sick(self, lasts: float) -> None:
         self.books.sick.append([self.world.now, self.world.now + lasts + 10])
 
     def nearly_full(self, lasts: float) -> None:
         self._full_until = self.world.now + lasts
-
-    # ── traffic ──────────────────────────────────────────────────────────────────────────────────────────
-    def _traffic(self, name: str) -> None:
-        if self.world.now > self.days * DAY - 60:
-            return
-        for _ in range(1 + int(4 * self.random.random() ** 2)):
-            self.submit(name)
-        self.world.after(self.random.expovariate(1 / 600), self._traffic, name)
-
-    def submit(self, name: str, kind: str = "") -> None:
-        draw = self.random
-        self._serial += 1
-        token = f"M{self._serial:06d}"
-        kind = kind or draw.choices(KINDS, (2, 1, 4, 3))[0]
-        parts = draw.choice((1, 1, 1, 1, 2, 3))
-        length = 60 if parts == 1 else 153 * parts - 20
-        text = (f"{token} Bonjour ".encode() * 40)[:length].rstrip()
-        ask = Ask(
-            token, name, kind, draw.choice(self._phones), draw.choice(("", "", "c1")),
-            f"r{token}" if draw.random() < 0.85 else "", 1 if draw.random() < 0.9 else 0, text, parts,
-        )  # fmt: skip
-        self.books.asks[token] = ask
-        self.applications[name].ask(ask)
-
-    def reply(self, level: float) -> None:
-        draw = self.random
-        self._serial += 1
-        token = f"R{self._serial:06d}"
-        to, owner = draw.choice((("36180", "shop"), ("36111", "bank")))
-        parts = 1 + int(3 * level)
-        text = (f"{token} oui " * 60)[: 100 * parts].rstrip()
-        reply = Reply(token, draw.choice(self._phones), to, owner, text, parts, self.world.now)
-        self.books.replies[token] = reply
-        draw.choice(list(self.carriers.values())).reply(reply)
-
-    def stop_word(self) -> None:
-        draw = self.random
-        self._serial += 1
-        to, owner = draw.choice((("36180", "shop"), ("36111", "bank")))
-        reply = Reply(f"S{self._serial:06d}", draw.choice(self._phones), to, owner, "STOP", 1, self.world.now)
-        self.books.replies[reply.token] = reply
-        self.books.plain[reply.source + to] = reply
-        draw.choice(list(self.carriers.values())).reply(reply)
 
     # ── seeing ───────────────────────────────────────────────────────────────────────────────────────────
     def _tap(self, plug: Plug, octets: bytes) -> None:
@@ -313,8 +274,12 @@ class Storm:
         found = TOKEN.search(sm.text)
         if found is None:
             return  # the gateway's own: the confirmation of a STOP
-        ask = self.books.asks[found.group().decode()]
+        ask = self.books.find(found[1].decode(), sm.destination)
+        if ask is None:
+            self.books.violation("truth", f"{found[1]!r} leaves for {sm.destination}, whom nobody named")
+            return
         attempt = Attempt(bearer, sm.part, sm.total, self.world.now, self.clock.wall_ms())
+        attempt.version = int(found[2])
         ask.attempts.append(attempt)
         self.books.tell("gateway", f"{ask.token} part {sm.part}/{sm.total} leaves by {bearer}")
         self.judge.handed(ask, attempt)
@@ -330,6 +295,7 @@ class Storm:
     def _calm(self) -> None:
         """Everything is mended, everybody is there."""
         self.books.tell("world", "calm")
+        self.world.leap = 60.0 if self.cast.modem else 300.0
         self.disk.refuse, self.disk.stall, self.disk.cut_at = "", 0.0, 0
         self._full_until = -1.0
         self.network.deaf.clear()
@@ -342,6 +308,7 @@ class Storm:
         for application in self.applications.values():
             if application.away:
                 application.vanish(False)
+        self.broker.calm()
         for flow in list(self.operator.held):
             self.operator.release(flow)
         self.operator._until_heard("drain", {"off": True})
@@ -353,26 +320,19 @@ class Storm:
         end = self.world.now + 3 * DAY
         while self.world.now < end:
             self._until(self.world.now + 1800)
-            if not self.judge.open():
+            app = self.process.app if self.process is not None and self.process.ready else None
+            if app is not None and not app.queue.count and not self.judge.open():
                 break
         self._until(self.world.now + 900)
 
-    def _bounded(self) -> None:
-        process = self.process
-        if process is None or not process.ready or process.app is None:
-            self.books.violation("calm", "the gateway does not run when all is calm")
+    def _remembered(self) -> None:
+        """What `chappe trace` tells of the messages that something is wrong with."""
+        if self.books.story is None or self.process is None or not self.process.ready:
             return
-        self._complaints(process)
-        tasks = [task for task in self._tasks(process) if not task.done()]
-        if len(tasks) > 40:
-            self.books.violation("bounded", f"{len(tasks)} tasks when all is calm")
-        if len(self.network.wires) > 12:
-            self.books.violation("bounded", f"{len(self.network.wires)} connections when all is calm")
-
-    def _tasks(self, process: Process) -> list[Any]:
-        import asyncio
-
-        return list(asyncio.all_tasks(process.loop))
+        concerned = dict.fromkeys(re.findall(r"M\d{6}", " ".join(self.books.wrong[:3])))
+        for ask in [ask for ask in self.books.asks.values() if ask.token in concerned and ask.ids]:
+            self.operator.trace(ask)
+        self._until(self.world.now + 10)
 
 
 def run(seed: int, faults: list[Fault] | None = None, days: float = 1.0, story: bool = False) -> Result:

@@ -55,8 +55,9 @@ def test_a_failing_seed_is_told_with_the_faults_that_suffice():
     after = int(re.search(r"^(\d+) faults:", said, re.MULTILINE)[1])
     assert after < before
     assert re.search(r"VIOLATION .* receipt: M\d{6}", said)
+    assert re.search(r" trace +M\d{6} \|   receipt +its receipt was given", said), "what `chappe trace` tells"
 
 
 def test_enough_mistakes_are_planted():
-    assert len(MISTAKES) >= 15
+    assert len(MISTAKES) >= 30
     assert set(QUICK) <= set(MISTAKES)

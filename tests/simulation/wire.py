@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-__all__ = ["Deframer", "Submission", "bind", "deliver", "frame", "parse_sm", "receipt_text", "submit"]
+__all__ = ["Deframer", "Submission", "bind", "cancel", "deliver", "frame", "multi", "multi_failures", "parse_sm", "query",
+           "receipt_text", "replace", "submit"]  # fmt: skip
 
 BIND_RX, BIND_TX, SUBMIT, DELIVER, UNBIND, BIND_TRX = 0x01, 0x02, 0x04, 0x05, 0x06, 0x09
-QUERY, CANCEL, ENQUIRE, NACK = 0x03, 0x08, 0x15, 0x80000000
+QUERY, REPLACE, CANCEL, ENQUIRE, MULTI, NACK = 0x03, 0x07, 0x08, 0x15, 0x21, 0x80000000
 RESP = 0x80000000
 OK, SYSTEM_ERROR, QUEUE_FULL, THROTTLED, LATER = 0, 0x08, 0x14, 0x58, 0x64
 
@@ -75,13 +76,53 @@ def _sm(service: bytes, source: str, to: str, esm: int, registered: int, coding:
 
 
 def submit(kind: bytes, source: str, to: str, text: bytes, reference: str, tag: str, registered: int = 1,
-           validity: bytes = b"") -> bytes:  # fmt: skip
+           wait: float = 0.0) -> bytes:  # fmt: skip
     tlvs = b"".join(
         struct.pack(">HH", code, len(word)) + word.encode()
         for code, word in ((0x1500, reference), (0x1501, tag))
         if word
     )
-    return _sm(kind, source, to, 0, registered, 0, text, tlvs, validity=validity)
+    return _sm(kind, source, to, 0, registered, 0, text, tlvs, schedule=_in(wait))
+
+
+def multi(kind: bytes, source: str, to: list[str], text: bytes, registered: int) -> bytes:
+    one = _sm(kind, source, "+1", 0, registered, 0, text, b"")
+    head, tail = one.split(_address(source) + _address("+1"), 1)
+    many = bytes((len(to),)) + b"".join(b"\x01" + _address(number) for number in to)
+    return head + _address(source) + many + tail
+
+
+def multi_failures(body: bytes) -> list[str]:
+    """The numbers that a submit_multi_resp says were not taken."""
+    _, at = _cstring(body, 0)
+    found = []
+    at += 1
+    while at < len(body):
+        number, end = _number(body, at)
+        found.append(number)
+        at = end + 4
+    return found
+
+
+def query(message_id: str, source: str) -> bytes:
+    return message_id.encode() + b"\0" + _address(source)
+
+
+def cancel(message_id: str, source: str, to: str) -> bytes:
+    return b"\0" + message_id.encode() + b"\0" + _address(source) + _address(to)
+
+
+def replace(message_id: str, source: str, text: bytes, registered: int) -> bytes:
+    return message_id.encode() + b"\0" + _address(source) + b"\0\0" + bytes((registered, 0, len(text))) + text
+
+
+def _in(seconds: float) -> bytes:
+    """A relative time of SMPP 3.4 §7.1.1."""
+    if not seconds:
+        return b""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return b"0000%02d%02d%02d%02d000R" % (*divmod(hours, 24), minutes, rest)
 
 
 def deliver(source: str, to: str, text: bytes, esm: int = 0, tlvs: bytes = b"") -> bytes:

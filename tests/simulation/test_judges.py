@@ -1,0 +1,161 @@
+"""The judge's newer rules, each on books written by hand: once as it should be, once not."""
+
+import pytest
+from simulation.books import Ask, Attempt, Books, Reply
+from simulation.judge_lanes import HUNGER, READY, judge_lanes
+from simulation.judge_lines import judge_lines
+from simulation.judge_quota import EPOCH_MS, SPENT, judge_quota
+from simulation.judge_requests import judge_requests
+
+NOON = 1_780_999_200_000
+"""Unix ms of a noon in June 2026, the books' moment 0."""
+
+
+@pytest.fixture
+def books():
+    return Books(lambda: 0.0, lambda: NOON)
+
+
+def taken(books, token, at, *, kind="TRANS", parts=1, left=None, account="club", bearer="alpha"):
+    """A message that was asked for and taken at once; left: when it was handed over."""
+    ask = Ask(token, account, kind, "+33612340001", "", "", 1, b"", parts)
+    ask.asked_at = ask.accepted_at = at
+    ask.accepted_wall = NOON + int(1000 * at)
+    ask.ids = [str((ask.accepted_wall - EPOCH_MS) << 22)]
+    ask.tried = [(at, 0)]
+    if left is not None:
+        ask.attempts = [Attempt(bearer, 1, parts, left, NOON + int(1000 * left))]
+    books.asks[token] = ask
+    return ask
+
+
+def refused(books, token, at):
+    ask = taken(books, token, at)
+    ask.ids, ask.tried = [], [(at, SPENT)]
+
+
+def found(books):
+    return [words.split()[1].rstrip(":") for words in books.wrong]
+
+
+# ── quota ────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("parts", "wrong"), [((2, 2, 1), []), ((2, 2, 2), ["quota"])])
+def test_what_left_is_spent(books, parts, wrong):
+    for n, count in enumerate(parts):
+        taken(books, f"M{n}", 10.0 * n, parts=count, left=10.0 * n + 1)
+    judge_quota(books, "club", 5, 100)
+    assert found(books) == wrong
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"), [((12.0, "DELETED", True), ["quota"]), ((30.0, "DELETED", True), [])]
+)
+def test_what_ended_unsent_is_credited_from_when_it_was_told(books, told, wrong):
+    taken(books, "M1", 10.0, parts=3).told = [told]
+    taken(books, "M2", 11.0, parts=2, left=11.5)
+    refused(books, "M3", 20.0)
+    judge_quota(books, "club", 5, 100)
+    assert found(books) == wrong
+
+
+def test_a_quota_begins_anew_at_midnight(books):
+    midnight = 12 * 3600.0
+    taken(books, "M1", midnight - 10, parts=5, left=midnight - 9)
+    taken(books, "M2", midnight + 10, parts=5, left=midnight + 11)
+    judge_quota(books, "club", 5, 100)
+    assert found(books) == []
+
+
+# ── lanes ────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("waits", "passes", "count", "wrong"),
+    [
+        ("OTP", "PROMO", READY, []),
+        ("OTP", "PROMO", 3 * READY, ["lanes"]),
+        ("OTP", "OTP", 3 * READY, []),
+        ("TRANS", "OTP", HUNGER, []),
+        ("TRANS", "OTP", HUNGER + 1, ["lanes"]),
+    ],
+)
+def test_who_passes_whom(books, waits, passes, count, wrong):
+    books.rates["alpha"] = [(0.0, 5.0)]
+    taken(books, "M0", 0.0, kind=waits, left=1000.0)
+    for n in range(1, count + 1):
+        taken(books, f"M{n}", n, kind=passes, left=n + 0.1)
+    judge_lanes(books, lambda begin, end: False)
+    assert found(books)[:1] == wrong
+
+
+# ── lines ────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("first", "second", "excused", "wrong"),
+    [
+        (("a", 1), ("a", 2), False, []),
+        (("a", 2), ("a", 1), False, ["order"]),
+        (("a", 2), ("b", 1), False, []),
+        (("a", 2), ("a", 1), True, []),
+    ],
+)
+def test_replies_come_in_order_on_each_connection(books, first, second, excused, wrong):
+    for token, begun, place in (("R1", 10.0, first), ("R2", 20.0, second)):
+        reply = Reply(token, "+33612340001", "36180", "shop", "oui", 1, begun)
+        reply.taken, reply.first_on = begun + 1, place
+        books.replies[token] = reply
+    judge_lines(books, lambda *_: excused)
+    assert found(books) == wrong
+
+
+# ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────
+def cancelled_and_left(books):
+    taken(books, "M1", 1.0, left=9.0).cancelled_at = 5.0
+
+
+def left_and_cancelled(books):
+    taken(books, "M1", 1.0, left=4.0).cancelled_at = 5.0
+
+
+def early(books):
+    taken(books, "M1", 1.0, left=60.0).wait = 120.0
+
+
+def the_old_text(books):
+    ask = taken(books, "M1", 1.0, left=60.0)
+    ask.versions, ask.replaced_at = [1], 30.0
+
+
+def the_new_text(books):
+    the_old_text(books)
+    books.asks["M1"].attempts[0].version = 1
+
+
+def forgotten(books):
+    books.queries.append((9.0, taken(books, "M1", 1.0, left=2.0), 0x67, -1))
+
+
+def unavailable(books):
+    books.queries.append((9.0, taken(books, "M1", 1.0, left=2.0), 0x08, -1))
+
+
+def other_words(books):
+    ask = taken(books, "M1", 1.0, left=2.0)
+    ask.told = [(5.0, "DELIVRD", True)]
+    books.queries.append((9.0, ask, 0, 7))
+
+
+@pytest.mark.parametrize(
+    ("story", "wrong"),
+    [
+        (cancelled_and_left, ["cancel"]),
+        (left_and_cancelled, []),
+        (early, ["schedule"]),
+        (the_old_text, ["replace"]),
+        (the_new_text, []),
+        (forgotten, ["query"]),
+        (unavailable, []),
+        (other_words, ["query"]),
+    ],
+)
+def test_what_applications_may_rely_on(books, story, wrong):
+    story(books)
+    judge_requests(books)
+    assert found(books) == wrong
