@@ -145,6 +145,11 @@ class Doubts:
         waiting = self._until.get(message_id)
         return waiting[1] if waiting is not None else None
 
+    def patience(self, message_id: int, now: float) -> float:
+        """Seconds for which the message of this id still waits for a receipt; 0.0 if it does not."""
+        waiting = self._until.get(message_id)
+        return max(0.0, waiting[0] - now) if waiting is not None else 0.0
+
     def over(self, now: float) -> list[Message]:
         """Those whose wait is over and that are in doubt still; called each second."""
         self._ask_again()

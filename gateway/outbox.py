@@ -93,19 +93,22 @@ class Outbox:
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
     def push(self, notes: Sequence[Note]) -> None:
         """Notes that are durable."""
-        touched: dict[str, Box] = {}
+        by_account: dict[str, list[Note]] = {}
         for note in notes:
-            box = touched.get(note.account)
-            if box is None:
-                box = touched[note.account] = self._box(note.account)
-            box.oldest = box.oldest or note.at
-            first = not box.stored and len(box.ready) < HEAD
-            if box.sinks and (first or note.seq <= box.cursor):  # behind the cursor nobody would read it
-                box.ready.append(note)
-                box.cursor = max(box.cursor, note.seq)
+            if note.account in by_account:
+                by_account[note.account].append(note)
             else:
-                box.stored += 1
-        for account, box in touched.items():
+                by_account[note.account] = [note]
+        for account, theirs in by_account.items():
+            box = self._box(account)
+            box.oldest = box.oldest or theirs[0].at
+            if box.sinks and not box.stored and len(box.ready) + len(theirs) <= HEAD:  # nearly always
+                box.ready.extend(theirs)
+                box.cursor = max(box.cursor, *[note.seq for note in theirs])
+            else:
+                _line_up(box, theirs)
+        for account in by_account:
+            box = self._boxes[account]
             if box.sinks:
                 self._pump(account, box)
 
@@ -201,7 +204,7 @@ class Outbox:
             else:
                 batch = [ready.popleft() for _ in range(room)]
             if batch:
-                box.out.update((note.seq, note) for note in batch)
+                box.out.update({note.seq: note for note in batch})
                 box.oldest = batch[0].at
                 sink.deliver(batch)
 
@@ -219,6 +222,17 @@ class Outbox:
         if box is None:
             box = self._boxes[account] = Box()
         return box
+
+
+def _line_up(box: Box, notes: Sequence[Note]) -> None:
+    """As many as its head holds; the rest is read from the store when its turn comes."""
+    for note in notes:
+        first = not box.stored and len(box.ready) < HEAD
+        if box.sinks and (first or note.seq <= box.cursor):  # behind the cursor nobody would read it
+            box.ready.append(note)
+            box.cursor = max(box.cursor, note.seq)
+        else:
+            box.stored += 1
 
 
 def _seq(note: Note) -> int:

@@ -24,6 +24,9 @@ BUFFER_MAX = 1 << 20
 LINGER = 5.0
 """Seconds that a closed session's last octets may take to leave."""
 
+HANDSHAKE = 10.0
+"""Seconds that a client's TLS handshake may take: until it is done no session, and so no bind timer, knows of it."""
+
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
 
@@ -203,4 +206,12 @@ async def listen(
 ) -> asyncio.Server:
     """Accept connections on host:port; factory makes a transport with a new SMSC session for each."""
     loop = asyncio.get_running_loop()
-    return await loop.create_server(factory, host, port, ssl=ssl, backlog=1024, reuse_address=True)
+    return await loop.create_server(
+        factory,
+        host,
+        port,
+        ssl=ssl,
+        backlog=1024,
+        reuse_address=True,
+        ssl_handshake_timeout=HANDSHAKE if ssl is not None else None,
+    )

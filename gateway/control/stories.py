@@ -102,6 +102,9 @@ def _times(m: Message) -> View:
 
 
 # ── where it is now ──────────────────────────────────────────────────────────────────────────────────────────
+_IN_DOUBT = "in doubt: it was on the wire, and nobody answered"
+
+
 def _alive(gateway: Gateway, message_id: int) -> tuple[Message | None, str]:
     """The object in memory and the hands that it is in; (None, "") when memory has none."""
     for road in gateway.dispatcher.roads.values():
@@ -114,6 +117,10 @@ def _alive(gateway: Gateway, message_id: int) -> tuple[Message | None, str]:
     for aside in gateway.outcomes.aside:
         if aside.message.id == message_id:
             return aside.message, aside_words(aside.message, aside.only, aside.avoid)
+    doubtful = gateway.doubts.get(message_id)
+    if doubtful is not None:
+        seconds = gateway.doubts.patience(message_id, gateway.clock.now())
+        return doubtful, f"{_IN_DOUBT}: for {seconds:.0f} s more a receipt may tell, then it ends as unknown"
     loaded = gateway.queue.loaded(message_id)
     return loaded, _place(gateway, loaded) if loaded is not None else ""
 
@@ -132,7 +139,7 @@ def _resting_place(m: Message) -> str:
     if m.state in WAITING:
         return "in the stored queue"
     if m.state is State.INFLIGHT:
-        return "in doubt: it was on the wire, and nobody answered"
+        return _IN_DOUBT
     return "with the carrier" if m.state is State.ENROUTE else "ended"
 
 

@@ -8,7 +8,7 @@ one for the rare requests (query, cancel, replace).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -47,7 +47,9 @@ _MESSAGE_ID_RESPONSES = frozenset({Command.SUBMIT_SM, Command.DATA_SM, Command.S
 
 
 class _Delivery:
-    """A note on its way over this bind: how many of its deliver_sm are unanswered, and the worst answer."""
+    """A note on its way over this bind in several deliver_sm: how many are unanswered, and the worst answer. One that
+    goes in a single deliver_sm stands for itself.
+    """
 
     __slots__ = ("left", "note", "status")
 
@@ -116,7 +118,7 @@ class Application:
             account.bound -= 1
             if self._receives:
                 unsent = [delivery for _, delivery in self._rest]
-                notes = {d.note.seq: d.note for d in (*unanswered, *unsent) if isinstance(d, _Delivery)}
+                notes = _notes((*unanswered, *unsent))
                 self._receives = False
                 self._rest.clear()
                 self._listener.outbox.detach(account.name, self, list(notes.values()))
@@ -307,7 +309,7 @@ class Application:
             m = note.message
             if m is not None and note.kind is not _MO and len(bodies) < room:  # nearly all
                 bodies.append(deliveries.receipt(note, m))
-                contexts.append(_Delivery(note, 1))
+                contexts.append(note)
                 continue
             made = deliveries.bodies(note)
             if not made:
@@ -342,6 +344,9 @@ class Application:
         done: list[Note] = []
         again: list[Note] = []
         for context, status, _ in (*received.answers, *received.late):
+            if type(context) is Note:
+                (again if status in _LATER else done).append(context)
+                continue
             assert isinstance(context, _Delivery)
             context.left -= 1
             context.status = max(context.status, status)
@@ -362,9 +367,15 @@ class Application:
         """No answer in time: the note goes again, on whatever bind there is (it is told at least once)."""
         if self._account is None:
             return
-        notes = {d.note.seq: d.note for d, _ in contexts if isinstance(d, _Delivery)}
+        notes = _notes([context for context, _ in contexts])
         self._rest = [part for part in self._rest if part[1] not in {d for d, _ in contexts}]
         self._listener.later(self._account.name, list(notes.values()))
+
+
+def _notes(contexts: Iterable[object]) -> dict[int, Note]:
+    """Those that these stand for, by their numbers."""
+    found = (each.note if isinstance(each, _Delivery) else each for each in contexts)
+    return {note.seq: note for note in found if isinstance(note, Note)}
 
 
 def _with_length(raw: bytes) -> bytes:

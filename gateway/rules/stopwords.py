@@ -18,6 +18,10 @@ __all__ = ["Match", "Meaning", "Vocabulary"]
 
 FEW_WORDS = 4
 """A text of so few words that has a STOP word among them is a STOP: "Merci stop"."""
+READ = 4_000
+"""A reply of so many characters, its quotations apart, is read whole: some 26 segments, 60 of UCS-2."""
+_END = 1_000
+"""Of a longer one the end is read, and the beginning: a phone may send 255 segments, which cost a tenth of a second."""
 _LONG_WORD = 7
 """From here on one wrong, missing, added or swapped letter doesn't make another word."""
 
@@ -147,6 +151,11 @@ class _Phrases:
         return best
 
 
+def _ends(text: str) -> str:
+    """What is read of a text, its beginning and end as sentences of their own."""
+    return text if len(text) <= READ else f"{text[: READ - _END]}\n{text[-_END:]}"
+
+
 class _Words:
     """Single words with their slips: whole, with repeated letters, with stuck-on words, with one wrong letter."""
 
@@ -256,10 +265,11 @@ class Vocabulary:
                       CONTACT with one word more
         elsewhere     a STOP word anywhere else, a doubtful phrase, a weak word at the beginning: REVIEW
 
-        Lines quoted with ">" are the advertiser's own text and are left out, unless there is nothing else.
+        Lines quoted with ">" are the advertiser's own text and are left out, unless there is nothing else. Of
+        more than READ characters the middle is left out.
         """
         own = _QUOTED.sub("", text)
-        own = (own if own.strip() else text).translate(self._signs)
+        own = _ends(own if own.strip() else text).translate(self._signs)
         heard = self._phrases.hear(normalise(own))
         if heard.said is not None:
             return Match(Meaning.STOP, "phrase", heard.said.text, heard.said.language)

@@ -5,6 +5,7 @@ import asyncio
 from core import Clock
 from stopping import sent, shop, stopping
 
+from gateway.routing import Router
 from gateway.stores.reply_table import ReplyTable
 
 KEYWORDS = {"INFO": "Boutique"}
@@ -81,7 +82,7 @@ def test_nothing_is_kept_for_an_account_that_is_gone_or_may_not_send(tmp_path):
     async def story():
         async with stopping(tmp_path, accounts=[shop(keywords=KEYWORDS)]) as gw:
             (account,) = gw.accounts.values()
-            gw.dispatcher.router.routes = gw.dispatcher.router.routes[:0]
+            gw.dispatcher.router = Router(())
             await gw.a.mo(b"INFO")  # no route
             await gw.settled()
             assert waiting(gw) == []

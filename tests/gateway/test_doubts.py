@@ -57,6 +57,7 @@ def test_the_wait_is_over_once(doubts):
     doubts.wait(one, 0.0)
     doubts.wait(two, 5.0)
     assert doubts.over(WAIT - 0.1) == []
+    assert [doubts.patience(number, 105.0) for number in (1, 2, 3)] == [WAIT - 105, WAIT - 100, 0.0]
     told = doubtful(3)
     doubts.wait(told, 0.0)
     told.advance(Cause.ACCEPT)

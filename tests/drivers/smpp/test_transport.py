@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 
 import pytest
 import uvloop
@@ -345,6 +346,24 @@ def test_nobody_listens(run, free_port):
     async def main():
         with pytest.raises(OSError):
             await connect("127.0.0.1", free_port, new(Side.ESME), Recorder())
+
+    run(main())
+
+
+def test_a_tls_handshake_that_never_begins_is_ended(run, monkeypatch):
+    monkeypatch.setattr("drivers.smpp.transport.HANDSHAKE", 0.2)
+
+    async def main():
+        def make():
+            return SmppTransport(new(Side.SMSC), Recorder())
+
+        server = await listen("127.0.0.1", 0, make, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+        server.close()
 
     run(main())
 

@@ -1,5 +1,7 @@
 """How a text is compared."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +22,8 @@ from gateway.rules.letters import normalise
         ("ЅТОР", "stop"),
         ("🆂🆃🅾🅿 🇸🇹🇴🇵", "stop stop"),
         ("sto_p", "sto p"),
+        ("s\u0301\u0316\u0301to\u0345p", "stoip"),
+        ("\ufdfa stop \ufdfb", "stop"),
         ("!!! 👍 …", ""),
         ("", ""),
     ],
@@ -35,3 +39,18 @@ def test_what_is_plain_stays_plain(text):
     assert plain == plain.strip()
     assert "  " not in plain
     assert normalise(plain) == plain
+
+
+@pytest.mark.parametrize(
+    "hostile", ["e" + "\u0301\u0316" * 8_500, "\ufdfa" * 17_000], ids=["marks", "ligatures"]
+)
+def test_no_sign_costs_more_than_a_few_letters(hostile):
+    """Marks in disorder are sorted in the square of their number, and one sign may stand for eighteen letters."""
+
+    def cost(text: str) -> float:
+        began = process_time()
+        normalise(text)
+        return process_time() - began
+
+    usual = min(cost("é" * 17_000) for _ in range(5))
+    assert min(cost(hostile) for _ in range(5)) < 8 * usual

@@ -1,6 +1,9 @@
 """What cannot be read as a request: one answer in our words, one line in the log, nobody else disturbed."""
 
 import json
+import socket
+import struct
+import time
 
 import pytest
 from running_http import Site
@@ -55,3 +58,17 @@ def test_broken_requests_are_a_line_a_minute_and_no_trace(tmp_path, capfd):
     lines = [line for line in logs if line["event"] == "http.bad_request"]
     assert [line["about"] for line in lines] == ["127.0.0.1"]
     assert "+336" not in str(logs) + capfd.readouterr().err
+
+
+def test_a_client_that_resets_in_the_middle_of_its_body_is_no_fault_of_ours(site, capfd):
+    """Its RST reaches aiohttp while the handler waits for the rest: no trace, and the next one is served."""
+    with capture_logs() as logs:
+        for _ in range(5):
+            with site.stream() as stream:
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                head = b"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                stream.sendall(head + b"Content-Length: 5000\r\n\r\n{")
+                time.sleep(0.05)  # until the handler has begun
+        assert site.http("GET", "/healthz").status == 200
+    assert [line for line in logs if line.get("log_level") == "error"] == []
+    assert "Traceback" not in capfd.readouterr().err
