@@ -48,7 +48,7 @@ def through_ours(store: SqliteStore, messages: Sequence[Message], now_ms: int) -
         queue.offer(chunk, now_ms)
     offered = time.process_time()
     popped = 0
-    while got := queue.pop("sink", SLOTS, now_ms, lambda _route, _kind: True):
+    while got := queue.pop("sink", (SLOTS,) * 4, now_ms, lambda _route, _kind: True):
         popped += len(got)
         queue.taken(got)
     ended = time.process_time()
@@ -82,7 +82,7 @@ def refilled(store: SqliteStore, waiting: int, now_ms: int) -> float:
     queue.load(now_ms)
     began = time.perf_counter()
     popped = 0
-    while got := queue.pop("sink", SLOTS, now_ms, lambda _route, _kind: True):
+    while got := queue.pop("sink", (SLOTS,) * 4, now_ms, lambda _route, _kind: True):
         popped += len(got)
         queue.taken(got)
     assert popped == waiting
