@@ -14,7 +14,7 @@ from gateway.lifecycle import FINAL, Cause, State
 if TYPE_CHECKING:
     from gateway.model import Change, Message
 
-__all__ = ["Answer", "ended_unsent", "error_code", "never_left", "own_error"]
+__all__ = ["Answer", "ended_unsent", "error_code", "is_ours", "never_left", "own_error"]
 
 OK = 0x0000
 MESSAGE_LENGTH = 0x0001
@@ -65,15 +65,22 @@ def own_error(status: int) -> str:
 _OWN_ERRORS = frozenset(own_error(status) for status in range(OPTED_OUT, SUPPRESSED + 1))
 
 
-def never_left(state: State, error: str, sent_at: int) -> bool:
-    """Whether a message ended and no carrier had it: expired here, opted out, refused by a rule, cancelled.
+def is_ours(error: str) -> bool:
+    """Whether a Message.error is a code of ours; a carrier's own is decimal, without a zero in front."""
+    return error in _OWN_ERRORS
 
-    Read from what is stored, so that counters say the same before and after a restart. A carrier's own code is
-    decimal, without a zero in front.
+
+def never_left(state: State, error: str, sent_at: int, tries: int) -> bool:
+    """Whether a message ended and no carrier was asked for it: expired here, opted out, refused by a rule, cancelled.
+
+    After a try it may have it, or a part of it; who is too busy, or gone before it left, has not been tried. Read from
+    what is stored, so that counters say the same before and after a restart.
     """
+    if tries:
+        return False
     if state is State.DELETED:
         return not sent_at and not error
-    return state in (State.EXPIRED, State.REJECTED) and error in _OWN_ERRORS
+    return state in (State.EXPIRED, State.REJECTED) and is_ours(error)
 
 
 def ended_unsent(changes: Sequence[Change]) -> list[Message]:
@@ -81,7 +88,7 @@ def ended_unsent(changes: Sequence[Change]) -> list[Message]:
     first, last = int(Cause.REFUSE), int(Cause.OPT_OUT)  # all causes that can end so lie between these two
     return [
         m for m, _, cause in changes
-        if first <= cause <= last and m.state in FINAL and never_left(m.state, m.error, m.sent_at)
+        if first <= cause <= last and m.state in FINAL and never_left(m.state, m.error, m.sent_at, m.tries)
     ]  # fmt: skip
 
 

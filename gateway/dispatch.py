@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 
 from drivers.bearer import Doubtful, Segment, Unsent
 from gateway.answers import WOULD_EXPIRE, own_error
+from gateway.lanes import EACH
 from gateway.ledger import Ledger
 from gateway.lifecycle import WAITING, Cause, State
-from gateway.model import LANES, Change, Kind, Message, lane_of
+from gateway.model import LANES, Change, Message, lane_of
 from gateway.outcomes import Outcomes
 from gateway.pins import Pins
 from gateway.queue import ActiveQueue, Allowed
@@ -30,11 +31,8 @@ Ruling = tuple[Cause, int, int, str]
 Recheck = Callable[[Sequence[Message], int], dict[int, Ruling]]
 """Rules before the wire: (messages, now_ms) -> the rulings by message id."""
 
-PASSES = 19
-"""Messages that may pass a waiting queue before it has a turn: the lanes below keep their 5 %."""
-
 # Names of their own: an enum's members are slow to reach.
-_INFLIGHT, _AT_ONCE, _TAKE, _HIGHEST = State.INFLIGHT, Cause.ADMIT_AT_ONCE, Cause.TAKE, Kind.OTP
+_INFLIGHT, _AT_ONCE, _TAKE = State.INFLIGHT, Cause.ADMIT_AT_ONCE, Cause.TAKE
 
 STALLED = 2.0
 """Seconds without an answer after which what stands ready for a full window goes back to the queue."""
@@ -103,8 +101,8 @@ class Dispatcher:
     def reserve(self, messages: Sequence[Message]) -> list[Message]:
         """Mark those that may leave at once INFLIGHT, so that admission and taking are one write.
 
-        Only a lane above all that waits may pass it, and after PASSES messages the queue has a turn. Behind a message
-        that must wait the rest of its flow waits too, also while that one is on its way to the disk: see came().
+        Only a lane above all that waits may pass it, until one that waits is overdue. Behind a message that must
+        wait the rest of its flow waits too, also while that one is on its way to the disk: see came().
         """
         now = self._clock.now()
         rooms: dict[tuple[str, int], Room] = {}
@@ -125,6 +123,7 @@ class Dispatcher:
             road = room.road
             room.left -= m.parts
             road.taking += m.parts
+            road.passed += m.parts
             m.bearer = road.name
             m.tries = 1
             m.advance(_AT_ONCE)
@@ -162,13 +161,15 @@ class Dispatcher:
 
     def _straight_room(self, road: Road, m: Message, now: float) -> int:
         room = road.room(now, m.kind)
-        if room > 0 and self._queue.count:
-            rank = self._queue.waiting_rank(self._clock.wall_ms(), self._allowed(road))
-            if rank <= lane_of(m.kind, m.priority):
-                return 0
-            if rank < LANES:
-                room = min(room, PASSES - road.passed)
-                road.passed += max(0, room)
+        if room <= 0:
+            return 0
+        queue = self._queue
+        rank = queue.waiting_rank(self._clock.wall_ms(), self._allowed(road)) if queue.count else LANES
+        if rank <= lane_of(m.kind, m.priority):
+            return 0
+        if rank < LANES:
+            return min(room, queue.slack(road.name) - road.passed)
+        road.passed = 0
         return room
 
     def _pinned(self, m: Message) -> Road | None:
@@ -188,14 +189,15 @@ class Dispatcher:
             road, takes = known
             if road is not None:
                 road.taking = max(0, road.taking - m.parts)  # bound anew meanwhile, it begins with none
-            if not durable:
-                continue
-            if road is not None and takes:
+            if durable and road is not None and takes:
                 if m.parts == 1 or road.bearer.takes_whole:
                     road.stage_whole(m)
                 else:
-                    road.stage(self._segments(m, road), m.kind)
-            else:
+                    road.stage(self._segments(m, road), road.rank_of(m))
+                continue
+            if road is not None:
+                road.owed.discard(m.id)
+            if durable:
                 back.append(m)  # the link went down or slowed down meanwhile: it takes its place again
         if back:
             self.outcomes.give_back(back)
@@ -229,28 +231,26 @@ class Dispatcher:
         )
 
     def _take(self, road: Road, now: float) -> None:
-        """First what all kinds may have; then the slots that are kept for the higher ones."""
-        if road.room(now, _HIGHEST) <= 0:  # of fifty bearers most have none at most moments
+        """What there is room for; of what is kept for the higher kinds also who was passed by them too often."""
+        rooms = road.rooms(now)
+        if rooms[0] <= 0:  # of fifty bearers most have none at most moments
             return
         now_ms = self._clock.wall_ms()
-        allowed = self._allowed(road)
+        owed: set[int] = set()
         messages: list[Message] = []
-        taken = 0
-        for kind in (
-            (Kind.MARKETING, Kind.TRANSACTIONAL, Kind.ALERT, Kind.OTP) if road.reserves else (Kind.MARKETING,)
-        ):
-            room = road.room(now, kind) - taken
-            if room <= 0:
-                continue
-            if kind is Kind.MARKETING and self.outcomes.aside:
-                messages += self._from_aside(road, room, now)
-                room -= sum(m.parts for m in messages)
-            if room > 0:
-                messages += self._queue.pop(road.name, room, now_ms, allowed, (kind + 1) * 4)
-            taken = sum(m.parts for m in messages)
+        if self.outcomes.aside:
+            fed = rooms[-1] <= 0 and road.hunger >= EACH
+            messages = self._from_aside(road, 1 if fed else rooms[-1], now)
+            owed.update(m.id for m in messages if fed)
+            road.hunger = 0 if messages else road.hunger + road.passed
+            rooms = [room - sum(m.parts for m in messages) for room in rooms]
+        popped = self._queue.pop(road.name, rooms, now_ms, self._allowed(road), road.passed, owed)
+        road.hunger += sum(m.parts for m in popped) if self.outcomes.aside else 0
+        road.passed = 0
+        messages += popped
         self._queue.taken(messages)  # not before: their rows would be read again, and sent twice
         if messages:
-            road.passed = 0
+            road.owed |= owed
             self._send(road, messages, now_ms)
 
     def _send(self, road: Road, messages: list[Message], now_ms: int) -> None:
@@ -276,6 +276,8 @@ class Dispatcher:
                     self.outcomes.goes_on(m)
                 changes.append(m.advance(_TAKE))
                 going.append(m)
+        if road.owed and len(going) < len(messages):
+            road.owed.difference_update({m.id for m in messages}.difference(m.id for m in going))
         if ended:
             self.outcomes.settle(ended)
         if changes:

@@ -41,6 +41,7 @@ class Doubts:
     """action_of(account, kind) gives "resend", "stop" or "wait".
 
     on_wire: whether a bearer has a segment for a number that it hasn't answered: a receipt may be that one's.
+    takes_whole: whether a bearer takes a text of several segments in one piece, of which it gives one receipt.
     """
 
     __slots__ = (
@@ -52,12 +53,14 @@ class Doubts:
         "on_wire",
         "resent",
         "stopped",
+        "takes_whole",
         "unmatched",
     )
 
     def __init__(self, action_of: Callable[[str, int], str]) -> None:
         self._action_of = action_of
         self.on_wire: Callable[[str, str], bool] = lambda _bearer, _number: False
+        self.takes_whole: Callable[[str], bool] = lambda _bearer: False
         self.unmatched: Unmatched | None = None
         self._by_number: dict[tuple[str, str], list[Message]] = {}
         self._until: dict[int, tuple[float, Message]] = {}
@@ -103,8 +106,18 @@ class Doubts:
                 self.settled(message)
         waiting = self._by_number.get(key, ())
         if len(waiting) == 1 and self._meant(waiting[0]):
+            self._make_whole(waiting[0])
             return waiting[0]
         return None
+
+    def _make_whole(self, m: Message) -> None:
+        """The store gives each long text its parts: none has left by itself where the bearer takes it whole."""
+        if (
+            m.part_states is not None
+            and self.takes_whole(m.bearer)
+            and not any(p.bearer for p in m.part_states)
+        ):
+            m.part_states = None
 
     def _meant(self, m: Message) -> bool:
         """Whether a receipt for its number, whose id nobody knows, can be about no other."""
@@ -116,6 +129,7 @@ class Doubts:
 
     def told_of(self, m: Message) -> bool:
         """Whether what was heard of its number, and is nobody's, is just what it lacks."""
+        self._make_whole(m)
         heard = self.heard_of(m.bearer, m.destination, m.submitted_at)
         lacks = 1 if m.part_states is None else sum(not part.carrier_id for part in m.part_states)
         return bool(heard) and len(heard) == lacks and self._meant(m)

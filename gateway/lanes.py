@@ -15,7 +15,13 @@ from heapq import heapify, heappop, heapreplace
 from gateway.model import Message
 from gateway.stores.store import FlowKey
 
-__all__ = ["LAG", "Allowed", "Candidate", "Flow", "Lane", "Share", "Turn"]
+__all__ = ["EACH", "LAG", "OVERDUE", "Allowed", "Candidate", "Flow", "Lane", "Share", "Turn"]
+
+EACH = 19
+"""Segments of others for each segment of a lane that waits: its floor, a twentieth."""
+
+OVERDUE = EACH + 5
+"""From here on a lane is fed from what is kept for those that pass it, and nothing goes past the queue."""
 
 LAG = 16.0
 """How far an account may fall behind the others of its lane and still catch up: a text of several segments is
@@ -71,16 +77,16 @@ Candidate = tuple[Share, list[Turn]]
 
 
 class Lane:
-    """One rank of urgency. clock: how much of its weight whoever was served last had used; credit: by
-    bearer, the slots that the floor owes to this lane.
+    """One rank of urgency. clock: how much of its weight whoever was served last had used; hunger: by
+    bearer, the segments of others that have passed what waits here, those paid back by the floor less.
     """
 
-    __slots__ = ("active", "clock", "credit", "shares")
+    __slots__ = ("active", "clock", "hunger", "shares")
 
     def __init__(self) -> None:
         self.shares: dict[str, Share] = {}
         self.active: dict[str, Share] = {}
-        self.credit: dict[str, float] = {}
+        self.hunger: dict[str, int] = {}
         self.clock = 0.0
 
     def add(self, flow: Flow, weight: Callable[[str], int]) -> None:
@@ -122,6 +128,8 @@ class Lane:
             del share.turns[route]
             if not share.turns:
                 del self.active[account]
+                if not self.active:
+                    self.hunger.clear()
 
     def candidates(self, kind: int, allowed: Allowed) -> list[Candidate]:
         """The accounts that have something on a route that is allowed."""

@@ -156,11 +156,14 @@ class Outbox:
         self._first_again(self._box(account), notes)
 
     def _first_again(self, box: Box, notes: Sequence[Note]) -> None:
-        """Those that are still out: when the last bind went, the others have gone back to the store."""
-        back = [note for note in notes if box.out.get(note.seq) is note]
-        for note in back:
-            del box.out[note.seq]
-        box.ready.extendleft(sorted(back, key=_seq, reverse=True))
+        """Those that are still out: when the last bind went, the others have gone back to the store.
+
+        One may be named twice: sent again for want of an answer, it got two in the same moment.
+        """
+        back = {note.seq: note for note in notes if box.out.get(note.seq) is note}
+        for seq in back:
+            del box.out[seq]
+        box.ready.extendleft(sorted(back.values(), key=_seq, reverse=True))
 
     def alone(self, account: str, sink: Sink) -> bool:
         """Whether nobody else carries this account's notes now."""

@@ -69,6 +69,7 @@ class Outcomes:
         self.early: Early | None = None
         correlation.at_hand = self.at_hand
         doubts.on_wire = self._on_wire
+        doubts.takes_whole = self._takes_whole
 
     def at_hand(self, message_id: int) -> Message | None:
         """The object of a message that waits here or in the queue."""
@@ -364,6 +365,10 @@ class Outcomes:
     def _on_wire(self, bearer: str, number: str) -> bool:
         road = self.roads.get(bearer)
         return road is not None and any(segment.destination == number for segment in road.unanswered)
+
+    def _takes_whole(self, bearer: str) -> bool:
+        road = self.roads.get(bearer)
+        return road is not None and road.bearer.takes_whole
 
     def doubts_over(self, now: float) -> None:
         """The wait for a receipt is over: UNKNOWN, and the application is told."""

@@ -2,7 +2,7 @@
 
 After Postfix's queue manager. The store is the queue; here stand at most WINDOW messages of it, by flow:
 (route, kind, priority, account, tag). Messages of a flow leave in order; lanes.py says which flow is next;
-lanes go in order of kind and priority_flag, and each lower lane that waits gets at least 5 % of the slots.
+lanes go in order of kind and priority_flag, and each lower lane that waits gets at least 5 % of the segments.
 A flow whose route has no working bearer is not refilled: it costs no memory.
 
 Promises: a message enters here only once it is durable, and each is popped once. Never does I/O but two
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
-from gateway.lanes import Allowed, Flow, Lane
+from gateway.lanes import EACH, OVERDUE, Allowed, Candidate, Flow, Lane
 from gateway.lifecycle import State
 from gateway.model import LANES, Message, lane_of
 from gateway.stores.store import FlowKey, Store
@@ -25,7 +25,6 @@ WINDOW = 20_000
 CHUNK = 500
 LEAST = 8
 """What a refill may read even when the window is full of flows that cannot leave."""
-FLOOR = 0.05
 
 _MAY_LEAVE = frozenset({State.QUEUED, State.SCHEDULED})
 
@@ -51,6 +50,7 @@ class ActiveQueue:
         self._ending: set[int] = set()
         self._asleep: list[tuple[int, int, Flow]] = []
         self._serial = 0
+        self._slack: dict[str, int] = {}
         self.count = 0
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,39 +113,61 @@ class ActiveQueue:
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────
     def pop(
-        self, bearer: str, slots: int, now_ms: int, allowed: Allowed, lowest: int = LANES
+        self,
+        bearer: str,
+        rooms: Sequence[int],
+        now_ms: int,
+        allowed: Allowed,
+        passed: int = 0,
+        owed: set[int] | None = None,
     ) -> list[Message]:
-        """Messages for this bearer, most urgent first, about `slots` segments of them.
+        """Messages for this bearer, most urgent first.
 
-        allowed(route, kind): whether this bearer may carry it. lowest: lanes from this rank on get nothing.
+        rooms: for each kind, about how many segments may be taken until it is full, those of the other kinds
+        counted: a reserve leaves the higher ones more. allowed(route, kind): whether this bearer may carry it.
+        passed: segments that went past the queue since the last call. owed: is given the ids of those that the
+        floor lets go, with the right to a slot of those that passed them.
         What was cancelled meanwhile is left out; what has expired is not: dispatch ends it. Until the caller writes
         that they left, their rows look as if they still waited: he calls taken() just before, in the same turn.
         """
         self._wake(now_ms)
         out: list[Message] = []
         waiting = [
-            (lane, candidates)
-            for rank, lane in enumerate(self._lanes[:lowest])
+            (rank >> 2, lane, candidates)
+            for rank, lane in enumerate(self._lanes)
             if lane.active and (candidates := lane.candidates(rank >> 2, allowed))
         ]
 
         def send(flow: Flow, count: int) -> tuple[int, bool]:
             return self._send(flow, count, now_ms, out)
 
-        left = slots
-        for lane, candidates in waiting[1:]:  # the floor: a lane below another is owed a twentieth
-            credit = min(lane.credit.get(bearer, 0.0) + FLOOR * slots, 1.0 + FLOOR * slots)
-            whole = min(int(credit), left)
-            if whole > 0:
-                served = lane.serve(candidates, whole, send)
-                credit -= served
-                left -= served
-            lane.credit[bearer] = credit
-        for lane, candidates in waiting:
-            if left <= 0:
+        if len(waiting) == 1:  # nearly always
+            self._slack[bearer] = OVERDUE - _serve_alone(bearer, waiting[0], rooms, passed, send)
+            return out
+        for _, lane, _ in waiting:
+            lane.hunger[bearer] = min(lane.hunger.get(bearer, 0) + passed, 2 * OVERDUE)
+        taken = 0
+        while waiting and taken < rooms[0]:
+            n, slots, fed = _whose_turn(bearer, waiting, [room - taken for room in rooms])
+            if slots <= 0:
                 break
-            left -= lane.serve(candidates, left, send)
+            lane, first = waiting[n][1], len(out)
+            served = lane.serve(waiting[n][2], slots, send)
+            taken += served
+            for _, each, _ in waiting:
+                each.hunger[bearer] = each.hunger.get(bearer, 0) + served
+            paid = lane.hunger[bearer] - (EACH + 1) * served
+            lane.hunger[bearer] = paid if fed else max(0, paid)
+            if fed and owed is not None:
+                owed.update(m.id for m in out[first:])
+            if served < slots:
+                del waiting[n], lane.hunger[bearer]
+        self._slack[bearer] = OVERDUE - max((lane.hunger[bearer] for _, lane, _ in waiting), default=0)
         return out
+
+    def slack(self, bearer: str) -> int:
+        """How many segments may go past what waits for this bearer, since it was last asked for something."""
+        return self._slack.get(bearer, OVERDUE)
 
     def waiting_rank(self, now_ms: int, allowed: Allowed) -> int:
         """The rank of the most urgent lane from which this bearer could take something now; LANES if none."""
@@ -323,3 +345,45 @@ class ActiveQueue:
             flow.held = self._held(key)
             flow.lane.add(flow, self._weight)
         return flow
+
+
+Waiting = list[tuple[int, Lane, list[Candidate]]]
+"""The lanes from which a bearer could take something, most urgent first: (kind, lane, its accounts)."""
+
+
+def _serve_alone(
+    bearer: str,
+    waiting: tuple[int, Lane, list[Candidate]],
+    rooms: Sequence[int],
+    passed: int,
+    send: Callable[[Flow, int], tuple[int, bool]],
+) -> int:
+    """No lane but this one waits; its hunger then."""
+    kind, lane, candidates = waiting
+    served = lane.serve(candidates, rooms[kind], send)
+    hunger = min(lane.hunger.get(bearer, 0) + passed, 2 * OVERDUE) - EACH * served
+    if hunger > 0 and lane.active:
+        lane.hunger[bearer] = hunger
+        return hunger
+    lane.hunger.pop(bearer, None)
+    return 0
+
+
+def _whose_turn(bearer: str, waiting: Waiting, rooms: Sequence[int]) -> tuple[int, int, bool]:
+    """(index of the lane, how many segments, whether the floor says so): each lane below another is owed a twentieth.
+
+    One that is hungry goes first; else the most urgent, until another is hungry. rooms: what is left for each kind.
+    """
+    highest = rooms[waiting[0][0]]
+    chosen, most, until = -1, EACH - 1, highest
+    for n, (kind, lane, _) in enumerate(waiting):
+        hunger = lane.hunger[bearer]
+        room = highest if hunger >= OVERDUE else rooms[kind]
+        if n and hunger > most and room > 0:
+            chosen, most, slots = n, hunger, min(hunger // EACH, room)
+        elif n:
+            until = min(until, max(1, (EACH if hunger < EACH else OVERDUE) - hunger))
+    if chosen >= 0:
+        return chosen, slots, True
+    first = next((n for n, (kind, _, _) in enumerate(waiting) if rooms[kind] > 0), 0)
+    return first, min(rooms[waiting[first][0]], until), False

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from drivers.bearer import Accepted, Bearer, Doubtful, Refused, Remedy, Segment, Unsent
 from drivers.sms.split import split
+from gateway.lanes import EACH
 from gateway.lifecycle import State
 from gateway.model import Kind, Message, Part
 from gateway.routing import Health
@@ -32,7 +33,9 @@ _LOWEST = Kind.MARKETING  # an enum's members are slow to reach
 
 class Road:
     """See the module. taking: segments whose INFLIGHT is being written. tries: how often a refusal is retried.
-    passed: messages that went straight through while others waited, since the queue last had a turn.
+    passed: segments that went straight through since the queue last had a turn. owed: ids of messages that leave by
+    their lane's floor. behind: by kind, the segments that left while what stood ready of it did not; hunger: those
+    taken while something waited aside.
     """
 
     __slots__ = (
@@ -41,12 +44,15 @@ class Road:
         "answers",
         "backoff",
         "bearer",
+        "behind",
         "disabled",
         "doubtful",
         "draining",
         "health",
+        "hunger",
         "last_accept",
         "name",
+        "owed",
         "passed",
         "refused",
         "reserves",
@@ -83,6 +89,9 @@ class Road:
         self.reserves = bool(kept_for_higher(reserve, rate))
         self.taking = 0
         self.passed = 0
+        self.owed: set[int] = set()
+        self.hunger = 0
+        self.behind = [0] * len(self.staged)
         self.unanswered: dict[Segment, None] = {}  # in the order in which they left
         self.disabled = ""
         self.draining = False
@@ -117,6 +126,13 @@ class Road:
         ready = self.staged_count if kind == _LOWEST else sum(len(self.staged[k]) for k in range(kind + 1))
         return min(free, self.throttle.free(now + AHEAD, kind)) - ready - self.taking
 
+    def rooms(self, now: float) -> list[int]:
+        """The same for each kind, that of the others counted."""
+        highest = self.room(now, 0) if self.reserves else self.room(now)
+        if highest <= 0 or not self.reserves:
+            return [highest] * len(self.staged)
+        return [highest, *(self.room(now, kind) for kind in range(1, len(self.staged)))]
+
     def look_at(self, outcomes: Iterable[Accepted | Refused | Unsent | Doubtful], now: float) -> str:
         """What these answers say of the bearer itself: "sick" or "well" when that has just changed, else ""."""
         health = self.health
@@ -143,25 +159,50 @@ class Road:
 
     def stage_whole(self, m: Message) -> None:
         """The same of a message that goes in one piece."""
+        rank = self.rank_of(m)
         expires = m.expires / 1000 if m.expires else 0.0
         whole = Segment(
             m.id, -1, m.source, m.destination, m.data_coding, m.udh, m.payload, expires, True, m.priority, m
         )  # fmt: skip
-        self.staged[m.kind].append(whole)
+        self.staged[rank].append(whole)
         self.staged_count += 1
 
+    def rank_of(self, m: Message) -> int:
+        """As which kind it stands ready: what its lane's floor lets go has a right to the highest one's slots."""
+        if m.id not in self.owed:
+            return m.kind
+        self.owed.discard(m.id)
+        self._promote(m.kind)  # what it must not overtake
+        return 0
+
+    def _promote(self, kind: int) -> None:
+        """What stands ready of this kind goes among the highest from here on."""
+        if kind:
+            self.staged[0].extend(self.staged[kind])
+            self.staged[kind].clear()
+            self.behind[kind] = 0
+
     def hand_over(self, now: float) -> list[Segment]:
-        """The staged segments that may go to the transport at this very moment; the throttle counts them."""
+        """The staged segments that may go to the transport at this very moment; the throttle counts them.
+
+        What stood ready while EACH segments passed it, as a reserve would let them for ever, waits no more.
+        """
         if not self.staged_count or not self.open or self.adaptive.paused(now):
             return []
+        for kind, count in enumerate(self.behind):
+            if count >= EACH:
+                self._promote(kind)
         credit = self.bearer.credit()
         out: list[Segment] = []
+        stayed = []
         for kind, queue in enumerate(self.staged):
             if not queue:
                 continue
             count = min(len(queue), credit - len(out), self.throttle.free(now, kind))
             if count <= 0:
+                stayed.append(kind)
                 continue
+            self.behind[kind] = 0
             self.throttle.take(count, now)
             if count == len(queue):
                 out.extend(queue)
@@ -169,6 +210,8 @@ class Road:
             else:
                 out.extend(queue.popleft() for _ in range(count))
         self.staged_count -= len(out)
+        for kind in stayed:
+            self.behind[kind] += len(out)
         return out
 
     def unstage(self) -> list[Segment]:

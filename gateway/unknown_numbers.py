@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.answers import never_left
+from gateway.answers import is_ours
 from gateway.lifecycle import FINAL, State
 
 __all__ = ["is_unknown_number", "says_unknown"]
@@ -28,7 +28,7 @@ def says_unknown(bearer: object, state: State, error: str, sent: bool) -> bool:
     sent: whether the bearer had taken it, so that the code is a receipt's. A modem's two kinds of numbers overlap,
     and what it says of itself (+CME ERROR 11: the SIM asks for its PIN) is tried again and ends otherwise.
     """
-    if not error:
+    if not error or is_ours(error):
         return False
     if getattr(bearer, "from_own_number", False):
         return _status(error) in _STATUSES if sent else state is State.REJECTED and error in _CAUSES
@@ -47,6 +47,6 @@ def _status(error: str) -> int:
 
 def is_unknown_number(bearer: object, state: State, error: str, sent_at: int) -> bool:
     """Whether a message that ended so, and not by our own will, tells that its number is unknown."""
-    if not error or state not in FINAL or state in _OTHERWISE or never_left(state, error, sent_at):
+    if not error or state not in FINAL or state in _OTHERWISE:
         return False
     return says_unknown(bearer, state, error, bool(sent_at))

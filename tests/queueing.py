@@ -5,7 +5,6 @@ from __future__ import annotations
 from making import NOW, message, opened, run
 
 from gateway.lifecycle import Cause
-from gateway.model import LANES
 from gateway.queue import ActiveQueue
 
 
@@ -40,8 +39,10 @@ class Bench:
     async def later(self, due):
         return (await self.put(cause=Cause.POSTPONE, due=due))[0]
 
-    def pop(self, slots, bearer="orange", allowed=anything, lowest=LANES):
-        messages = self.queue.pop(bearer, slots, self.now, allowed, lowest)
+    def pop(self, slots, bearer="orange", allowed=anything, **how):
+        """slots: for all kinds, or of each kind."""
+        rooms = slots if isinstance(slots, tuple) else (slots,) * 4
+        messages = self.queue.pop(bearer, rooms, self.now, allowed, **how)
         self.queue.taken(messages)
         self.left = self.store.apply([m.advance(Cause.TAKE) for m in messages])
         return messages

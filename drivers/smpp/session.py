@@ -323,9 +323,10 @@ class Session:
 
     def _unwelcome(self, pdu: Pdu, received: Received) -> None:
         """A request that this state, or this side, does not take."""
-        leaving = self.state is BindState.UNBOUND and self.side is Side.ESME
-        # An SMSC still delivering while we leave should try again; RINVBNDSTS would say that it erred.
-        status = S.ESME_RX_T_APPN if leaving else S.ESME_RINVBNDSTS
+        status = S.ESME_RINVBNDSTS
+        if self.state is BindState.UNBOUND and self._unbind_sequence is None:
+            # It was under way when we said unbind, and should come again; RINVBNDSTS would say that the peer erred.
+            status = S.ESME_RX_T_APPN if self.side is Side.ESME else S.ESME_RSYSERR
         self._refuse(pdu, status, f"not in state {self.state.value}", received)
         if self.state is BindState.OPEN:
             self._strike()

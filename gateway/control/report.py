@@ -52,13 +52,14 @@ LEAST_SLICE_MS = 1_000
 PACE = 0.2
 _TOOK = f"done_at - ((id >> 22) + {EPOCH_MS})"
 _SLICE = f"""
-    SELECT state, coalesce(error, ''), coalesce(sent_at, 0) > 0, coalesce(bearer, 0), parts,
+    SELECT state, coalesce(error, ''), coalesce(sent_at, 0) > 0, coalesce(tries, 0) > 0,
+        coalesce(bearer, 0), parts,
         CASE WHEN state<>2 OR coalesce(done_at, 0)=0 THEN -1
             WHEN {_TOOK} < 10000 THEN {_TOOK} / 10 * 10
             WHEN {_TOOK} < 600000 THEN {_TOOK} / 1000 * 1000
             ELSE {_TOOK} / 60000 * 60000 END,
         kind=3, count(*), {{group}}
-    FROM message m WHERE id>=? AND id<? {{where}} GROUP BY 1, 2, 3, 4, 5, 6, 7, 9"""
+    FROM message m WHERE id>=? AND id<? {{where}} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 10"""
 """Latency in steps of 10 ms below 10 s, of 1 s below 10 min, of 1 min above: few groups, whatever the period."""
 
 _STOPS = """
@@ -70,7 +71,7 @@ Unknown = Callable[[int, State, str, bool], bool]
 """unknown_numbers.says_unknown, with the number of the bearer's name."""
 
 
-def line_of(state: State, error: str, sent: bool, bearer: int, unknown: Unknown) -> str:
+def line_of(state: State, error: str, sent: bool, tried: bool, bearer: int, unknown: Unknown) -> str:
     """The key of the line that a message belongs to; "" while it waits or is on the wire."""
     if state is State.DELIVERED:
         return "recu"
@@ -80,11 +81,11 @@ def line_of(state: State, error: str, sent: bool, bearer: int, unknown: Unknown)
         return ""
     if error == own_error(NO_ROUTE):
         return "non_route"
-    if never_left(state, error, int(sent)):
+    if never_left(state, error, int(sent), int(tried)):
         return "recredite"
     if unknown(bearer, state, error, sent):
         return "numero_inconnu"
-    if state is State.REJECTED or (state is State.UNDELIVERABLE and not sent):
+    if state is State.REJECTED or not sent:
         return "echec_transmission"
     return "erreur_reception"
 
@@ -125,8 +126,8 @@ class _Tally:
         self.stops: set[int] = set()
 
     def add(self, row: tuple[Any, ...]) -> None:
-        state, error, sent, bearer, parts, step, marketing, count, _ = row
-        line = line_of(State(state), error, bool(sent), bearer, self._unknown)
+        state, error, sent, tried, bearer, parts, step, marketing, count, _ = row
+        line = line_of(State(state), error, bool(sent), bool(tried), bearer, self._unknown)
         self.messages[line] += count
         self.segments[line] += count * parts
         if marketing and line == "recu":

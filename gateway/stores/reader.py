@@ -96,9 +96,7 @@ class Reader:
         found: list[tuple[Any, ...]] = self._reader.execute(
             sql, (max(0, since_ms - EPOCH_MS) << 22, limit)
         ).fetchall()
-        return [
-            Orphan(r[0], text(r[1]), r[2], r[3], r[4], bool(r[5]), r[6], r[7], r[8]) for r in found[::-1]
-        ]
+        return [Orphan(r[0], text(r[1]), r[2], r[3], r[4], bool(r[5]), r[6], r[7], r[8]) for r in found[::-1]]
 
     def sent_lately(self, numbers: Collection[str], limit: int) -> list[Message]:
         newest = self._reader.execute(

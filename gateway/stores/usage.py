@@ -14,8 +14,8 @@ QUARTER_MS = 900_000
 
 _OURS = "coalesce(error, '') BETWEEN '0401' AND '0409' AND length(error)=4"
 NEVER_LEFT = (
-    "CASE state WHEN 4 THEN coalesce(sent_at, 0)=0 AND coalesce(error, '')=''"
-    f" WHEN 3 THEN {_OURS} WHEN 8 THEN {_OURS} ELSE 0 END"
+    "CASE WHEN coalesce(tries, 0)>0 THEN 0 WHEN state=4 THEN coalesce(sent_at, 0)=0 AND coalesce(error, '')=''"
+    f" WHEN state IN (3, 8) THEN {_OURS} ELSE 0 END"
 )
 """What answers.never_left says, of a row of the messages."""
 

@@ -80,4 +80,5 @@ def test_an_answer_shows_its_number_and_words():
     ],
 )
 def test_what_never_left_us(state, error, sent_at, never):
-    assert answers.never_left(state, error, sent_at) is never
+    assert answers.never_left(state, error, sent_at, 0) is never
+    assert not answers.never_left(state, error, sent_at, 1)

@@ -222,6 +222,24 @@ def test_durable_and_not_yet_pushed_is_not_delivered_twice(tmp_path):
     desk(scenario, tmp_path)
 
 
+def test_a_note_whose_two_sendings_were_both_answered_later_comes_again_once(tmp_path):
+    """An application did not read for a minute: it has the note twice, and answers both at once."""
+
+    async def scenario(d):
+        bind = Bind()
+        d.outbox.attach("shop", bind)
+        first, second = await d.put(2)
+        d.outbox.again("shop", [first, second, first])
+        assert sorted(note.seq for note in d.outbox._boxes["shop"].ready) == [1, 2]
+        bind.unanswered.clear()
+        d.outbox.pump("shop")
+        assert bind.seen == [1, 2, 1, 2]
+        bind.answer(d.outbox, 2)
+        assert d.owed() == 0
+
+    desk(scenario, tmp_path)
+
+
 def test_a_note_asked_for_later_comes_again(tmp_path):
     async def scenario(d):
         bind = Bind(3)

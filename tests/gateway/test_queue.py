@@ -7,6 +7,7 @@ import pytest
 from making import NOW
 from queueing import anything, bench, ids
 
+from gateway.lanes import EACH
 from gateway.lifecycle import Cause
 from gateway.model import LANES, Kind, lane_of
 
@@ -51,8 +52,8 @@ def test_only_what_the_bearer_may_carry(tmp_path):
         assert not b.queue.anything_waits(b.now, nothing)
         assert ids(await b.take(9, allowed=north)) == [1, 2]
         assert await b.take(9, allowed=north) == []
-        assert await b.take(9, lowest=0) == []
-        assert ids(await b.take(9, lowest=4)) == [3, 4]
+        assert await b.take((0, 0, 0, 0)) == []
+        assert ids(await b.take((9, 0, 0, 0))) == [3, 4]
 
     bench(scenario, tmp_path)
 
@@ -164,6 +165,69 @@ def test_every_lower_lane_gets_a_twentieth(tmp_path, slots):
         await b.left
         for kind in (Kind.TRANSACTIONAL, Kind.MARKETING):
             assert abs(seen[kind] - 0.05 * sum(seen.values())) <= 1 + 0.05 * slots
+
+    bench(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_the_floor_counts_segments_of_long_texts(tmp_path, parts):
+    """One place at a time: a text of three takes three segments all the same, and pays for them."""
+
+    async def scenario(b):
+        await b.put(400, kind=Kind.OTP, parts=3)
+        await b.put(200, parts=parts)
+        await b.put(200, kind=Kind.MARKETING, parts=parts)
+        seen = [m for _ in range(400) for m in await b.take(1)]
+        left = [m.kind for m in seen for _ in range(m.parts)]
+        for kind in (Kind.TRANSACTIONAL, Kind.MARKETING):
+            assert abs(left.count(kind) / len(left) - 0.05) < 0.01
+            runs = "".join("x" if k is kind else "." for k in left).split("x")
+            assert max(map(len, runs)) <= (EACH + 5) * parts
+
+    bench(scenario, tmp_path)
+
+
+def test_what_goes_past_the_queue_is_counted_for_each_lane_that_waits(tmp_path):
+    async def scenario(b):
+        await b.put(100)
+        await b.put(100, kind=Kind.MARKETING)
+        seen, passed = Counter(), 0
+        for _ in range(200):
+            passed += max(0, b.queue.slack("orange"))
+            (m,) = b.pop(1, passed=max(0, b.queue.slack("orange")))
+            seen[m.kind] += 1
+            if sum(seen.values()) > 60:
+                break
+        await b.left
+        assert min(seen.values()) >= 0.05 * (passed + sum(seen.values())) - 2, (seen, passed)
+
+    bench(scenario, tmp_path)
+
+
+def test_one_that_is_overdue_gets_what_is_kept_for_those_that_pass_it(tmp_path):
+    """And only then: what is kept for OTPs is not for the floor among others."""
+
+    async def scenario(b):
+        await b.put(300, kind=Kind.OTP)
+        await b.put(50, kind=Kind.MARKETING)
+        seen = [(await b.take((1, 0, 0, 0)))[0].kind for _ in range(200)]
+        assert seen.count(Kind.MARKETING) == pytest.approx(10, abs=1)
+        owed = set()
+        while not owed:
+            (m,) = b.pop((1, 0, 0, 0), owed=owed)
+        assert (owed, m.kind) == ({m.id}, Kind.MARKETING)
+        await b.left
+
+    bench(scenario, tmp_path)
+
+
+def test_nor_does_it_draw_on_what_is_kept_for_a_kind_that_does_not_wait(tmp_path):
+    async def scenario(b):
+        await b.put(100)
+        await b.put(100, kind=Kind.MARKETING)
+        for _ in range(60):
+            await b.take((1, 1, 1, 0))
+        assert await b.take((1, 0, 0, 0)) == []
 
     bench(scenario, tmp_path)
 

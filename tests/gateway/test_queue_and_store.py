@@ -177,7 +177,7 @@ def test_a_store_is_asked_only_at_start_when_nothing_is_offered():
     queue = ActiveQueue(Stored(), lambda a: 1, lambda key: False)
     queue.load(NOW)
     assert queue.count == 3
-    assert queue.pop("orange", 10, NOW, anything) == []
+    assert queue.pop("orange", (10,) * 4, NOW, anything) == []
 
 
 def test_what_is_durable_and_not_yet_offered_is_left_to_its_offer(tmp_path):

@@ -238,3 +238,49 @@ def test_receipts_without_an_id_settle_one_part_only(tmp_path):
             ]
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_text_in_parts_is_delivered_when_each_part_is_though_the_power_went(tmp_path, answered, missing):
+    """What was on the wire then is in doubt part by part: one receipt is no news of the others."""
+
+    async def story():
+        clock = Clock()
+        async with core(tmp_path, clock=clock, on_doubt="wait") as gw:
+            m = gw.sms(text=LONG)
+            await gw.submit(m)
+            ids = gw.a.accept(gw.a.given[:answered]) if answered else []
+        async with core(tmp_path, clock=clock, on_doubt="wait") as gw:
+            ids += ["x1", "x2", "x3"][answered:]
+            for carrier_id in ids[: 3 - missing]:
+                await gw.settled()
+                assert gw.state(m) is State.INFLIGHT
+                gw.a.receipt(carrier_id)
+            await gw.passes(1)
+            assert gw.state(m) is (State.INFLIGHT if missing else State.DELIVERED)
+            await gw.passes(601)
+            assert gw.state(m) is (State.UNKNOWN if missing else State.DELIVERED)
+            assert (gw.a.seen, len(gw.owed())) == ([], 1)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_text_that_left_whole_is_delivered_by_its_one_receipt_though_the_power_went(tmp_path, early):
+    """The carrier cuts it (message_payload): that we count three segments makes no three receipts."""
+
+    async def story():
+        clock = Clock()
+        async with core(tmp_path, clock=clock, on_doubt="wait", road={"takes_whole": True}) as gw:
+            m = gw.sms(text=LONG)
+            await gw.submit(m)
+            if early:
+                gw.a.receipt("x1")
+        async with core(tmp_path, clock=clock, on_doubt="wait", road={"takes_whole": True}) as gw:
+            if not early:
+                gw.a.receipt("x1")
+            await gw.passes(1)
+            assert (gw.state(m), gw.owed()) == (State.DELIVERED, [(State.DELIVERED, "")])
+
+    asyncio.run(story())

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
-from core import Clock, account, core
+from core import Clock, ScriptedBearer, account, core
 from making import NOW
 
+from drivers.bearer import Remedy
 from gateway import answers
 from gateway.config.policy import FrequencyCap, FrequencySettings, HoursSettings, RulesSettings
 from gateway.lifecycle import Cause, State
@@ -44,7 +45,7 @@ def install(gw, config=None):
 
 
 def shop():
-    return account(quota=LIMITED)
+    return account(quota=LIMITED, on_doubt="resend")
 
 
 def seen(counters, numbers, now_ms):
@@ -61,7 +62,7 @@ def test_counters_after_a_crash_are_those_before_it(tmp_path, seed):
     model = []
 
     def expected(now_ms):
-        kept = [m for m in model if not answers.never_left(m.state, m.error, m.sent_at)]
+        kept = [m for m in model if not answers.never_left(m.state, m.error, m.sent_at, m.tries)]
         day_since = now_ms - (now_ms + 3_600_000) % 86_400_000  # January in Paris: UTC+1
         marketing = [m for m in kept if m.kind is Kind.MARKETING and m.submitted_at > now_ms - PERIOD * 1000]
         return (
@@ -110,10 +111,10 @@ def test_counters_after_a_crash_are_those_before_it(tmp_path, seed):
 def recounted(store):
     """What the messages themselves say that was used, as answers.never_left tells them apart."""
     found = {}
-    columns = "account, id, parts, state, coalesce(error, ''), coalesce(sent_at, 0)"
-    for name, message_id, parts, state, error, sent_at in store.read(f"SELECT {columns} FROM message"):
+    columns = "account, id, parts, state, coalesce(error, ''), coalesce(sent_at, 0), coalesce(tries, 0)"
+    for name, message_id, parts, state, *ended in store.read(f"SELECT {columns} FROM message"):
         key = (name, ((message_id >> 22) + EPOCH_MS) // QUARTER_MS)
-        kept = not answers.never_left(State(state), error, sent_at)
+        kept = not answers.never_left(State(state), *ended)
         found[key] = found.get(key, 0) + (parts if kept else 0)
     return found
 
@@ -133,6 +134,57 @@ def test_what_the_store_refuses_is_not_counted(tmp_path):
             assert seen(counters, ["+33612345678"], NOW) == (0, 0, [0])
 
     asyncio.run(story())
+
+
+def refused(a):
+    a.refuse(Remedy.RETRY)
+
+
+def half_of_it(a):
+    a.accept(a.given[:1])
+    a.doubt()
+
+
+def too_busy(a):
+    a.refuse(Remedy.SLOW_DOWN, 0x58)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "used"),
+    [
+        (ScriptedBearer.doubt, 2),
+        (half_of_it, 2),
+        (refused, 2),
+        (too_busy, 0),
+        (ScriptedBearer.unsent, 0),
+    ],
+)
+def test_what_expires_after_a_try_is_not_given_back(tmp_path, outcome, used):
+    """Its carrier may have it, or has charged for it: neither quota nor cap may allow another in its place."""
+    clock, number = Clock(), "+33612345678"
+
+    async def tried_once():
+        async with core(tmp_path, clock=clock, accounts=[shop()]) as gw:
+            counters = install(gw)
+            gw.desk._aside = gw.outcomes.standing_aside
+            m = gw.sms(number, b"x" * 200, Kind.MARKETING, expires=NOW + 60_000)
+            await gw.submit(m)
+            assert len(gw.a.given) == 2
+            gw.a.window = 0  # it gets no second one
+            outcome(gw.a)
+            await gw.settled()
+            clock.pass_(61)
+            await gw.sweeper.expire(clock.wall_ms())
+            await gw.settled()
+            assert gw.row(m.id) == (State.EXPIRED,)
+            assert seen(counters, [number], clock.wall_ms()) == (used, used, [used // 2])
+
+    async def after_a_restart():
+        async with core(tmp_path, clock=clock, accounts=[shop()]) as gw:
+            assert seen(install(gw), [number], clock.wall_ms()) == (used, used, [used // 2])
+
+    asyncio.run(tried_once())
+    asyncio.run(after_a_restart())
 
 
 def test_a_batch_sees_its_own_messages(tmp_path):

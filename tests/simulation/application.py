@@ -252,7 +252,7 @@ class Application:
             bind.send(wire.DELIVER | wire.RESP, answer, sequence, b"\0")
         bind.given += 1
         about = self._receipt(sm, answer == 0) if sm.esm & 0x3C else self._reply(sm, answer == 0)
-        if about is not None and about.first_on is None:
+        if about is not None and len(about.told if isinstance(about, Ask) else about.given) == 1:
             about.first_on = (bind, bind.given)
 
     def _receipt(self, sm: wire.Submission, taken: bool) -> Ask | None:

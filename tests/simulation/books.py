@@ -144,7 +144,7 @@ class Books:
         self.strange: list[
             tuple[str, str, float, str, bool, str]
         ] = []  # (account, id, when, stat, answered OK, number)
-        self.queries: list[tuple[float, Ask, int, int]] = []  # (when, about, command_status, message_state)
+        self.queries: list[tuple[float, Ask, int, int]] = []  # (when asked, about, status, state)
         self.stops: list[tuple[float, str, str]] = []
         self.holds: list[tuple[float, float]] = []  # when an operator held or drained something
         self.base_ms = wall()  # of the moment 0, where no clock jumps

@@ -17,7 +17,7 @@ from simulation.clockwork import World
 
 __all__ = ["Connection", "Disk", "Lane", "Queries"]
 
-SECTOR = 512
+SECTOR, WAL_HEADER = 512, 32
 
 
 class Disk:
@@ -80,6 +80,10 @@ class Disk:
         for begin in range(0, len(new), SECTOR):
             if self.random.random() < 0.5:
                 out[begin : begin + SECTOR] = new[begin : begin + SECTOR]
+        if (
+            not checkpointed
+        ):  # a WAL that begins anew: its header is synced before the frames (SQLite, ff5be73dee)
+            out[:WAL_HEADER] = new[:WAL_HEADER]
         if not checkpointed and self.random.random() < 0.5:  # the file had not grown yet
             del out[self.random.randrange(len(old), len(out) + 1) :]
         torn[which] = bytes(out)
@@ -141,6 +145,16 @@ class Lane:
             job()
 
 
+def let_go(unread: dict[sqlite3.Cursor, None], db: sqlite3.Connection) -> None:
+    """A cursor read to no end would keep its connection alive, and with that the index of a WAL that is no more: the next
+    life, in the same process of ours, would be given it.
+    """
+    for cursor in [each for each in unread if each.connection is db]:
+        del unread[cursor]
+        cursor.close()
+    db.close()
+
+
 class _Waits:
     """Awaitable and async context manager, as aiosqlite's results are."""
 
@@ -160,31 +174,39 @@ class _Waits:
 
 
 class _Cursor:
-    def __init__(self, run: Any, cursor: sqlite3.Cursor) -> None:
+    def __init__(self, run: Any, cursor: sqlite3.Cursor, unread: dict[sqlite3.Cursor, None]) -> None:
         self._run = run
         self._cursor = cursor
+        self._unread = unread
 
     async def fetchall(self) -> list[Any]:
         rows: list[Any] = await self._run(self._cursor.fetchall)
         return rows
 
     async def close(self) -> None:
+        self._unread.pop(self._cursor, None)
         self._cursor.close()
 
 
 class _Reader:
-    def __init__(self, run: Any, db: sqlite3.Connection) -> None:
+    def __init__(self, run: Any, db: sqlite3.Connection, unread: dict[sqlite3.Cursor, None]) -> None:
         self._run = run
         self._db = db
+        self._unread = unread
 
     def execute(self, sql: str, arguments: Any = ()) -> _Waits:
+        def asked() -> sqlite3.Cursor:
+            cursor = self._db.execute(sql, arguments)
+            self._unread[cursor] = None
+            return cursor
+
         async def make() -> _Cursor:
-            return _Cursor(self._run, await self._run(lambda: self._db.execute(sql, arguments)))
+            return _Cursor(self._run, await self._run(asked), self._unread)
 
         return _Waits(make)
 
     async def close(self) -> None:
-        self._db.close()
+        let_go(self._unread, self._db)
 
 
 class Queries:
@@ -197,11 +219,16 @@ class Queries:
     def __init__(self, run: Callable[..., Any]) -> None:
         self._run = run
         self.opened: list[sqlite3.Connection] = []
+        self._unread: dict[sqlite3.Cursor, None] = {}
+
+    def die(self) -> None:
+        for db in self.opened:
+            let_go(self._unread, db)
 
     def connect(self, database: str, **options: Any) -> _Waits:
         async def make() -> _Reader:
             db = sqlite3.connect(database, check_same_thread=False, **options)
             self.opened.append(db)
-            return _Reader(self._run, db)
+            return _Reader(self._run, db, self._unread)
 
         return _Waits(make)

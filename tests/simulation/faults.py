@@ -164,7 +164,7 @@ _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "applica
             "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
             "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
             "broker.remembers"}  # fmt: skip
-_WEIGHT = {**{f"modem.{kind}": 0.4 for kind in MODEM_FAULTS}, "modem.other_sim": 0.2,
+_WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim": 0.4,
            "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
            "clock.jumps": 0.5, "carrier.reset": 2}  # fmt: skip
 

@@ -207,7 +207,7 @@ class Judge:
             and ask.told
             and ask.told[0][1] in ("DELIVRD", "UNKNOWN")
         ):
-            if ask.told[0][1] == "UNKNOWN" and self._disturbed(ask.accepted_at - 1, ask.told[0][0]):
+            if ask.told[0][1] == "UNKNOWN" and self._disturbed(ask.asked_at - 1, ask.told[0][0]):
                 return
             self.books.violation(
                 "tail", f"{ask} left in parts {sorted(by_part)} only, and was told {ask.told}"
@@ -283,16 +283,16 @@ class Judge:
     def _replies(self) -> None:
         for reply in self.books.replies.values():
             good = [at for at, ok in reply.given if ok]
-            scattered = reply.taken > reply.begun + JOINED and sum(map(len, reply.pieces)) >= len(reply.text)
+            waited = self.books.jumped or reply.taken > reply.begun + JOINED  # by the wall's clock
+            scattered = waited and sum(map(len, reply.pieces)) >= len(reply.text)
             if reply.taken >= 0 and reply.owner and not good and not scattered:
                 self.books.violation(
                     "reply", f"{reply.token} to {reply.owner} was taken at {reply.taken:.3f} and never given"
                 )
             if (
                 len(good) > 1
-                and 0
-                <= reply.taken
-                < good[-1] - REMEMBERED  # a carrier that never hears us sends it again and again
+                and reply.taken >= 0  # a carrier that never hears us sends it again and again
+                and max(reply.taken, good[0]) < good[-1] - REMEMBERED
                 and not self._disturbed(good[0] - 120, good[-1])
                 and not self._dropped(reply.owner, good[0], good[-1])
             ):

@@ -17,11 +17,11 @@ READY = 25
 """Segments that may stand ready for a window of 20 ahead of one that comes now, and a long message's rest."""
 TWENTIETHS = 0.2
 """The floors of three lanes, rounded up."""
-HUNGER = 130
-"""Segments of OTPs that may pass a lane that waits: 20 by its floor, but the gateway counts places, not segments: three times
-as many where texts have three, and as many again after a text of three of this lane; and those that stood ready."""
-RESERVE = 10
-"""From this rate on a slot of each second is kept for OTPs; see docs/reliability.md, what is not in the storm."""
+EACH = 19
+"""Segments of OTPs that may pass a lane that waits for each segment of its last text: a twentieth is its floor."""
+HUNGER = 30
+"""And those that stood ready for the window when its turn came, and what an OTP of three segments is above."""
+LONGEST = 3
 Left = list[tuple[float, Ask, Attempt]]
 
 
@@ -44,7 +44,7 @@ def judge_lanes(books: Books, disturbed: Callable[[float, float], bool]) -> None
         passed = left[bisect_left(left, begin, key=_when) : bisect_left(left, end, key=_when)]
         if ask.kind == "OTP":
             _first(books, ask, passed)
-        elif max(rate for _, rate in books.rates[first.bearer]) < RESERVE:
+        else:
             _fed(books, ask, passed)
 
 
@@ -67,11 +67,13 @@ def _first(books: Books, ask: Ask, passed: Left) -> None:
 
 
 def _fed(books: Books, ask: Ask, passed: Left) -> None:
-    """The longest run of OTPs with nobody of its lane among them."""
-    run = 0
+    """The longest run of OTPs with nobody of its lane among them; what left of it before we look may have been long."""
+    run, last = 0, LONGEST
     for _, other, _ in passed:
-        run = run + 1 if other.kind == "OTP" else 0 if other.kind == ask.kind else run
-        if run > HUNGER:
+        if other.kind == ask.kind:
+            run, last = 0, other.parts
+        run += other.kind == "OTP"
+        if run > EACH * last + HUNGER:
             books.violation(
                 "lanes", f"{ask} waited from {ask.accepted_at:.3f} on, and {run} OTPs passed its lane"
             )

@@ -13,8 +13,8 @@ from simulation.books import Books
 
 __all__ = ["judge_lines"]
 
-Line = tuple[float, float, object, int, str, str]
-"""(when the carrier began, when the gateway had it, connection, place there, account, name)."""
+Line = tuple[float, float, float, int, str, str]
+"""(when the carrier began, when the gateway had it, when it was told, place on its connection, account, name)."""
 
 
 def judge_lines(books: Books, excused: Callable[[str, float, float], bool]) -> None:
@@ -24,7 +24,7 @@ def judge_lines(books: Books, excused: Callable[[str, float, float], bool]) -> N
         if reply.first_on is not None and reply.taken >= 0:
             bind, place = reply.first_on
             lines.setdefault(bind, []).append(
-                (reply.begun, reply.taken, bind, place, reply.owner, reply.token)
+                (reply.begun, reply.taken, reply.given[0][0], place, reply.owner, reply.token)
             )
     for ask in books.asks.values():
         if ask.first_on is None or len(ask.attempts) != 1 or ask.parts > 1 or not ask.attempts[0].receipts:
@@ -32,7 +32,7 @@ def judge_lines(books: Books, excused: Callable[[str, float, float], bool]) -> N
         attempt, (bind, place) = ask.attempts[0], ask.first_on
         if attempt.told_from > attempt.heard >= 0 and ask.told[0][1] == "DELIVRD":
             lines.setdefault(bind, []).append(
-                (attempt.told_from, attempt.receipts[0][1], bind, place, ask.account, ask.token)
+                (attempt.told_from, attempt.receipts[0][1], ask.told[0][0], place, ask.account, ask.token)
             )
     for each in lines.values():
         _in_order(books, sorted(each, key=lambda line: line[3]), excused)
@@ -43,7 +43,7 @@ def _in_order(books: Books, line: list[Line], excused: Callable[[str, float, flo
     for index, later in enumerate(line):
         for sooner in itertools.islice(line, index + 1, index + 9):
             begun, taken = later[0], sooner[1]
-            if taken < begun and not excused(later[4], taken - 120, later[1] + 120):
+            if taken < begun and not excused(later[4], taken - 120, max(later[1] + 120, later[2], sooner[2])):
                 books.violation(
                     "order",
                     f"{later[5]} came before {sooner[5]}, which the gateway had at {taken:.3f} already",

@@ -1,8 +1,8 @@
 """The quota of an account, exact: what was taken fits, and what was refused did not fit.
 
-By the gateway's calendar, on the day and in the month that a message's id says. What ended without ever having left is
-credited again; when exactly, nobody outside can see, so two sums are kept: the least that must be spent by then, and the
-most that can be.
+By the gateway's calendar, on the day and in the month that a message's id says. What ended without a try is credited
+again; when exactly, nobody outside can see, so two sums are kept: the least that must be spent by then, and the most that
+can be. A carrier that was too busy has not been tried.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ SPENT = 0x0404
 EPOCH_MS = 1_704_067_200_000
 """2024: an id's upper bits are milliseconds since then (docs/decisions.md)."""
 NEVER_LEFT = {"EXPIRED", "DELETED", "REJECTD"}
+SLOWER = {0x14, 0x58}
+"""A carrier's answers that say: not now."""
 
 
 def judge_quota(books: Books, account: str, per_day: int, per_month: int) -> None:
@@ -46,7 +48,7 @@ def _local(quarter: int, form: str) -> str:
 
 
 def _never_over(books: Books, taken: list[tuple[int, Ask]], form: str, quota: int) -> None:
-    """Counted are those that have left: they were spent from the first moment, and are for good."""
+    """Counted are those that were tried: they were spent from the first moment, and are for good."""
     spent: dict[str, int] = {}
     for ms, ask in taken:
         period = _period(ms, form)
@@ -54,7 +56,7 @@ def _never_over(books: Books, taken: list[tuple[int, Ask]], form: str, quota: in
         if before + ask.parts > quota:
             books.violation("quota", f"{ask} was taken in {period}, {before} of {quota} segments were spent")
             return
-        if ask.attempts:
+        if any(attempt.status not in SLOWER for attempt in ask.attempts):
             spent[period] = before + ask.parts
 
 
@@ -69,7 +71,7 @@ def _refused_rightly(books: Books, asks: list[Ask], per_day: int, per_month: int
             sums = [confirmed, confirmed]  # the gateway answers a STOP as this account
             today = [_period(books.base_ms + int(1000 * at), form) for form in ("%Y-%m-%d", "%Y-%m")]
             for other in asks:
-                if other is ask or not (0 <= other.asked_at <= at) or _credited(other, at):
+                if other is ask or not (0 <= other.asked_at <= at) or _credited(books, other, at):
                     continue
                 if not (other.ids or other.unsure or other.attempts):
                     continue
@@ -94,6 +96,7 @@ def _moments(ask: Ask, at: float) -> list[float]:
     return [ask.asked_at, at]
 
 
-def _credited(ask: Ask, at: float) -> bool:
-    """Told before then that it ended, and it never left."""
-    return not ask.attempts and any(stat in NEVER_LEFT and when < at for when, stat, _ in ask.told)
+def _credited(books: Books, ask: Ask, at: float) -> bool:
+    """Told before then that it ended, and it never left; nor stood ready to, when a process died."""
+    told = next((when for when, stat, _ in ask.told if stat in NEVER_LEFT and when < at), -1.0)
+    return told >= 0 and not (ask.attempts or any(ask.asked_at <= died <= told for died in books.deaths))

@@ -77,7 +77,7 @@ def acknowledges_early() -> None:
     wrap(Intake, "submit", make)
 
 
-@mistake("a receipt is acknowledged to the carrier before its COMMIT")
+@mistake("a receipt is acknowledged to the carrier before its COMMIT", within=80)
 def acknowledges_receipts_early() -> None:
     def make(handle: Any) -> Any:
         def hasty(*args: Any) -> Any:

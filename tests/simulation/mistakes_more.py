@@ -7,7 +7,9 @@ from typing import Any
 from simulation.mistakes import mistake, wrap
 
 import drivers.modem.pin
+import gateway.dispatch
 import gateway.queue
+import gateway.road
 from drivers.modem.pin import Lock
 from gateway.answers import Answer
 from gateway.desk import Desk
@@ -36,6 +38,13 @@ def counts_nothing() -> None:
 @mistake("all kinds stand in one lane")
 def knows_no_urgency() -> None:
     gateway.queue.lane_of = lambda kind, priority: LANES - 4
+
+
+@mistake("lanes that wait get no floor")
+def lets_them_starve() -> None:
+    for module in (gateway.queue, gateway.road, gateway.dispatch):
+        module.EACH = 1 << 40  # type: ignore[attr-defined]
+    gateway.queue.OVERDUE = 1 << 40  # type: ignore[attr-defined]
 
 
 # ── what applications ask for ────────────────────────────────────────────────────────────────────────────────

@@ -168,7 +168,8 @@ class Process:
         """The process is no more. left: what the disk holds after a power cut; None: what the kernel had."""
         self.loop.dead = True
         found = self.disk.files() if left is None else left
-        for db in [*self.opened, *self.queries.opened]:
+        self.queries.die()
+        for db in self.opened:
             db.close()
         self.network.die()
         if self.app is not None and self.app._lock is not None:

@@ -2,7 +2,7 @@
 
 import pytest
 from simulation.books import Ask, Attempt, Books, Reply
-from simulation.judge_lanes import HUNGER, READY, judge_lanes
+from simulation.judge_lanes import EACH, HUNGER, LONGEST, READY, judge_lanes
 from simulation.judge_lines import judge_lines
 from simulation.judge_quota import EPOCH_MS, SPENT, judge_quota
 from simulation.judge_requests import judge_requests
@@ -58,6 +58,23 @@ def test_what_ended_unsent_is_credited_from_when_it_was_told(books, told, wrong)
     assert found(books) == wrong
 
 
+@pytest.mark.parametrize(("status", "wrong"), [(0x58, []), (0x14, []), (0x08, ["quota"]), (None, ["quota"])])
+def test_a_carrier_that_was_too_busy_has_not_been_tried(books, status, wrong):
+    taken(books, "M1", 10.0, parts=3, left=10.5).attempts[0].status = status
+    taken(books, "M2", 20.0, parts=3, left=20.5)
+    judge_quota(books, "club", 5, 100)
+    assert found(books) == wrong
+
+
+@pytest.mark.parametrize(("died", "wrong"), [(11.5, []), (12.5, ["quota"])])
+def test_what_stood_ready_when_a_process_died_need_not_be_credited(books, died, wrong):
+    taken(books, "M1", 10.0, parts=5).told = [(12.0, "EXPIRED", True)]
+    books.deaths = [died]
+    refused(books, "M2", 20.0)
+    judge_quota(books, "club", 5, 100)
+    assert found(books) == wrong
+
+
 def test_a_quota_begins_anew_at_midnight(books):
     midnight = 12 * 3600.0
     taken(books, "M1", midnight - 10, parts=5, left=midnight - 9)
@@ -73,8 +90,8 @@ def test_a_quota_begins_anew_at_midnight(books):
         ("OTP", "PROMO", READY, []),
         ("OTP", "PROMO", 3 * READY, ["lanes"]),
         ("OTP", "OTP", 3 * READY, []),
-        ("TRANS", "OTP", HUNGER, []),
-        ("TRANS", "OTP", HUNGER + 1, ["lanes"]),
+        ("TRANS", "OTP", EACH * LONGEST + HUNGER, []),
+        ("TRANS", "OTP", EACH * LONGEST + HUNGER + 1, ["lanes"]),
     ],
 )
 def test_who_passes_whom(books, waits, passes, count, wrong):
@@ -82,6 +99,20 @@ def test_who_passes_whom(books, waits, passes, count, wrong):
     taken(books, "M0", 0.0, kind=waits, left=1000.0)
     for n in range(1, count + 1):
         taken(books, f"M{n}", n, kind=passes, left=n + 0.1)
+    judge_lanes(books, lambda begin, end: False)
+    assert found(books)[:1] == wrong
+
+
+@pytest.mark.parametrize(("parts", "count", "wrong"), [(1, EACH + HUNGER, []), (1, EACH + HUNGER + 1, ["lanes"]),
+                                                       (2, EACH + HUNGER + 1, [])])  # fmt: skip
+@pytest.mark.parametrize("rate", [5.0, 50.0])
+def test_after_a_short_text_of_its_lane_it_waits_less(books, parts, count, wrong, rate):
+    """And whatever the rate, that is, with a slot kept for OTPs too."""
+    books.rates["alpha"] = [(0.0, rate)]
+    taken(books, "M0", 0.0, left=1000.0)
+    taken(books, "M1", 0.0, parts=parts, left=0.5)
+    for n in range(2, count + 2):
+        taken(books, f"M{n}", n, kind="OTP", left=n + 0.1)
     judge_lanes(books, lambda begin, end: False)
     assert found(books)[:1] == wrong
 
@@ -99,10 +130,20 @@ def test_who_passes_whom(books, waits, passes, count, wrong):
 def test_replies_come_in_order_on_each_connection(books, first, second, excused, wrong):
     for token, begun, place in (("R1", 10.0, first), ("R2", 20.0, second)):
         reply = Reply(token, "+33612340001", "36180", "shop", "oui", 1, begun)
-        reply.taken, reply.first_on = begun + 1, place
+        reply.taken, reply.first_on, reply.given = begun + 1, place, [(begun + 2, True)]
         books.replies[token] = reply
     judge_lines(books, lambda *_: excused)
     assert found(books) == wrong
+
+
+def test_what_an_application_reads_much_later_may_come_by_another_connection(books):
+    """What is not answered in time goes again, on another one, behind what came meanwhile; it reads that one first."""
+    for token, begun, place in (("R1", 10.0, ("a", 2)), ("R2", 200.0, ("a", 1))):
+        reply = Reply(token, "+33612340001", "36180", "shop", "oui", 1, begun)
+        reply.taken, reply.first_on, reply.given = begun + 1, place, [(900.0, True)]
+        books.replies[token] = reply
+    judge_lines(books, lambda _, begin, end: begin < 899.0 < end)
+    assert found(books) == []
 
 
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────

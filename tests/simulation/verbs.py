@@ -20,7 +20,7 @@ VERSION = b" v0 "
 
 
 class Verbs:
-    """See the module. A request is remembered with its bind as (verb, asks, version)."""
+    """See the module. A request is remembered with its bind as (verb, asks, version, when it was made)."""
 
     def __init__(self, owner: Application) -> None:
         self.owner = owner
@@ -42,7 +42,7 @@ class Verbs:
         bind = self.owner.bound()
         if bind is None:
             return False
-        bind.rare[bind.request(command, body)] = what
+        bind.rare[bind.request(command, body)] = (*what, self.owner.world.now)
         self.owner.books.happened[f"application.{what[0]}"] += 1
         self.owner.books.tell(self.owner.name, f"asks to {what[0]}", *(ask.token for ask in what[1]))
         return True
@@ -79,18 +79,18 @@ class Verbs:
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────
     def lost(self, rare: dict[int, Any]) -> None:
         """The connection is gone: nobody knows what became of these."""
-        for verb, asks, _ in rare.values():
+        for verb, asks, _, _ in rare.values():
             for ask in asks if verb == "multi" else ():
                 self.owner.unsure(ask)
         rare.clear()
 
-    def answered(self, what: tuple[str, list[Ask], int], status: int, body: bytes) -> None:
-        verb, asks, version = what
+    def answered(self, what: tuple[str, list[Ask], int, float], status: int, body: bytes) -> None:
+        verb, asks, version, begun = what
         now, books, ask = self.owner.world.now, self.owner.books, asks[0]
         books.tell(self.owner.name, f"{verb} of {ask.token} answered {status:#x}")
         if verb == "query":
             state = body[body.index(b"\0", body.index(b"\0") + 1) + 1] if not status else -1
-            books.queries.append((now, ask, status, state))
+            books.queries.append((begun, ask, status, state))
         elif verb == "cancel" and not status:
             ask.cancelled_at = now
         elif verb == "replace":

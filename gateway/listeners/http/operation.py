@@ -133,7 +133,10 @@ async def body_of(raw: web.Request) -> bytes:
             return await raw.read()
     except TimeoutError as error:
         raise Problem("too-slow", f"the body did not arrive within {ARRIVES:g} s") from error
-    except (web.RequestPayloadError, ConnectionError) as error:  # nobody is left to read the answer: no fault of ours
+    except (
+        web.RequestPayloadError,
+        ConnectionError,
+    ) as error:  # nobody is left to read the answer: no fault of ours
         raise Problem("bad-request", "the body broke off") from error
 
 

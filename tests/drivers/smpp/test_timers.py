@@ -4,7 +4,7 @@ import pytest
 from smpp_ends import SM, answer, esme, replies, smsc
 
 from drivers.smpp import codec
-from drivers.smpp.pdu import Command, CommandStatus
+from drivers.smpp.pdu import RESPONSE, Command, CommandStatus
 from drivers.smpp.session import UNBIND_GRACE, BindState, Closing
 
 S, C = CommandStatus, Command
@@ -133,6 +133,17 @@ def test_our_unbind_waits_for_answers_and_takes_nothing_new():
     assert session.closed == ""
     assert len(session.receive(answer(3), 1.3).answers) == 1
     assert session.closed == Closing.UNBOUND
+
+
+@pytest.mark.parametrize("command", [C.SUBMIT_SM, C.QUERY_SM])
+def test_what_crosses_the_unbind_of_an_smsc_is_asked_for_again(command):
+    """A restart must not make an application give up what it was just submitting."""
+    session = smsc()
+    session.unbind(1.0)
+    assert replies(session) == [(C.UNBIND, 0, 1)]
+    session.receive(codec.frame(command, 7, SM if command == C.SUBMIT_SM else b"42\0\1\0011\0"), 1.1)
+    assert replies(session) == [(command | RESPONSE, S.ESME_RSYSERR, 7)]
+    assert session.closed == ""
 
 
 def test_our_unbind_unanswered():

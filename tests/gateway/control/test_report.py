@@ -50,7 +50,15 @@ def unknown(bearer, state, error, sent):
     ],
 )
 def test_every_end_has_its_line(state, error, sent, line):
-    assert line_of(state, error, sent, 1, unknown) == line
+    assert line_of(state, error, sent, sent, 1, unknown) == line
+
+
+@pytest.mark.parametrize(
+    ("state", "error"), [(State.EXPIRED, "0402"), (State.REJECTED, "0401"), (State.DELETED, "")]
+)
+def test_what_was_tried_is_not_credited_again(state, error):
+    """A carrier may have it, or a part of it; our own codes tell nothing of the number."""
+    assert line_of(state, error, False, True, CARRIER, unknown) == "echec_transmission"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +73,7 @@ def test_every_end_has_its_line(state, error, sent, line):
     ],
 )
 def test_each_bearer_has_its_own_codes(bearer, state, error, sent, line):
-    assert line_of(state, error, sent, bearer, unknown) == line
+    assert line_of(state, error, sent, True, bearer, unknown) == line
 
 
 def test_shares_as_the_routers_print_them():

@@ -33,7 +33,7 @@ def test_only_marketing_to_a_suppressed_number_is_refused():
 
 
 def test_our_code_is_one_of_those_that_never_left():
-    assert answers.never_left(State.REJECTED, answers.own_error(answers.SUPPRESSED), 0)
+    assert answers.never_left(State.REJECTED, answers.own_error(answers.SUPPRESSED), 0, 0)
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

@@ -130,9 +130,9 @@ def test_what_was_used_of_quotas_is_summed_up(schema, tmp_path):
     with closing(files.connect(path)) as db:
         files.migrate(db, path)
         expected = Counter()
-        columns = "id, account, parts, state, coalesce(error, ''), coalesce(sent_at, 0)"
-        for message_id, account, parts, state, error, sent_at in db.execute(f"SELECT {columns} FROM message"):
-            if not never_left(State(state), error, sent_at):
+        columns = "id, account, parts, state, coalesce(error, ''), coalesce(sent_at, 0), coalesce(tries, 0)"
+        for message_id, account, parts, *ended in db.execute(f"SELECT {columns} FROM message"):
+            if not never_left(State(ended[0]), *ended[1:]):
                 expected[account, ((message_id >> 22) + EPOCH_MS) // QUARTER_MS] += parts
         assert {(row[0], row[1]): row[2] for row in db.execute("SELECT * FROM usage")} == expected
         assert len(expected) > 0

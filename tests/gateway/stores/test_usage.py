@@ -26,16 +26,17 @@ def test_the_store_says_of_a_row_what_we_say_of_a_message(tmp_path):
                 "04011",
                 "99",
             ]
-            cases = [(s, e, at) for s in State if s is not State.NEW for e in errors for at in (0, 5)]
+            states = [s for s in State if s is not State.NEW]
+            cases = [(s, e, at, n) for s in states for e in errors for at in (0, 5) for n in (0, 1)]
             made = [message(n, None) for n in range(1, len(cases) + 1)]
-            for m, (state, error, sent_at) in zip(made, cases, strict=True):
-                m.state, m.error = state, error
+            for m, (state, error, sent_at, tries) in zip(made, cases, strict=True):
+                m.state, m.error, m.tries = state, error, tries
                 m.done_at = sent_at
             await store.admit(made)
             for m in made:  # a new message has no sent_at
                 store._db.execute("UPDATE message SET sent_at=? WHERE id=?", (m.done_at or None, m.id))
             unsent = {row[0] for row in store.read(f"SELECT id FROM message WHERE {NEVER_LEFT}")}
-            assert unsent == {m.id for m in made if answers.never_left(m.state, m.error, m.done_at)}
+            assert unsent == {m.id for m in made if answers.never_left(m.state, m.error, m.done_at, m.tries)}
             assert 0 < len(unsent) < len(made)
 
     asyncio.run(story())

@@ -6,7 +6,7 @@ import struct
 import time
 
 import pytest
-from running_http import Site
+from running_http import SHOP, Site
 from structlog.testing import capture_logs
 
 
@@ -66,8 +66,8 @@ def test_a_client_that_resets_in_the_middle_of_its_body_is_no_fault_of_ours(site
         for _ in range(5):
             with site.stream() as stream:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                head = b"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                stream.sendall(head + b"Content-Length: 5000\r\n\r\n{")
+                head = f"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SHOP}\r\n".encode()
+                stream.sendall(head + b"Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n{")
                 time.sleep(0.05)  # until the handler has begun
         assert site.http("GET", "/healthz").status == 200
     assert [line for line in logs if line.get("log_level") == "error"] == []
