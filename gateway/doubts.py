@@ -34,7 +34,7 @@ class Unmatched(Protocol):
         """Match these again: a message that waits in doubt may claim them."""
 
     def recall(self, doubtful: Sequence[Message], until: float) -> Sequence[Message]:
-        """At start: read back what tells of these messages' numbers; those that had ended in doubt before."""
+        """At start: read back what tells of these messages' numbers; those that were in doubt before themselves."""
 
 
 class Doubts:
@@ -83,7 +83,10 @@ class Doubts:
 
     def leave(self, message: Message, now: float) -> None:
         """It is sent again, or ends, without the carrier's word: a receipt for its number may be about it."""
-        key = _key(message.bearer, message.destination)
+        self._leave(message.bearer, message, now)
+
+    def _leave(self, bearer: str, message: Message, now: float) -> None:
+        key = _key(bearer, message.destination)
         self._left.setdefault(key, {})[message.id] = now
         self._left_at.append((now, key, message.id))
 
@@ -136,8 +139,10 @@ class Doubts:
 
     def recall(self, doubtful: Sequence[Message], now: float) -> None:
         """At start, before any of these is judged."""
+        bearers = {m.bearer for m in doubtful}  # where one that was tried before was tried then is not known
         for message in self.unmatched.recall(doubtful, now + WAIT) if self.unmatched is not None else ():
-            self.leave(message, now)
+            for bearer in bearers:
+                self._leave(bearer, message, now)
 
     def _ask_again(self) -> None:
         for _, message in tuple(self._until.values()):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from drivers.bearer import MessageState, NotStored, Receipt
 from gateway.correlation import Correlation, Found, is_settled, key_of
 from gateway.ledger import Ledger
-from gateway.lifecycle import FINAL, RECEIPT_CAUSE, Cause, State, can, verdict
+from gateway.lifecycle import FINAL, RECEIPT_CAUSE, WAITING, Cause, State, can, verdict
 from gateway.model import Change, Message, Note, NoteKind
 from gateway.outbox import wants_receipt
 from gateway.stores.store import Orphan
@@ -149,7 +149,7 @@ class Receipts:
         """At start: what the last process knew of the numbers of these messages, which were on the wire.
 
         The receipts that nobody had claimed; the ids of what was settled, as a carrier repeats what it had no
-        answer to; and, given back, the messages that had ended in doubt themselves.
+        answer to; and, given back, the messages that had ended in doubt themselves, or were tried more than once.
         """
         sent = self._store.sent_lately({m.destination for m in doubtful}, RECALLED)
         self._correlation.recall(_settled(sent), until)
@@ -157,7 +157,7 @@ class Receipts:
             key = key_of(orphan.carrier_id)
             if key and self._correlation.find(orphan.bearer, key) is None:
                 self.remember(orphan, [key])
-        return [m for m in sent if m.state is State.UNKNOWN and m.part_states is None and not m.carrier_id]
+        return [m for m in sent if _tried_before(m) or _given_up(m)]
 
     def rematch(self, orphan: Orphan, keys: Sequence[str]) -> bool:
         """Try an orphan again (an operator asked, or a restart); whether it found its message."""
@@ -327,6 +327,16 @@ def same_number(ours: str, theirs: str) -> bool:
     if not theirs or not ours or ours == theirs:
         return True
     return len(theirs) >= 8 and ours[-8:] == theirs[-8:]
+
+
+def _tried_before(m: Message) -> bool:
+    """Whether it has had another try than the present one, of which a carrier may have something."""
+    return m.tries > (0 if m.state in WAITING else 1)
+
+
+def _given_up(m: Message) -> bool:
+    """Whether it ended without the carrier's word."""
+    return m.state is State.UNKNOWN and m.part_states is None and not m.carrier_id
 
 
 def _settled(messages: Iterable[Message]) -> Iterator[tuple[Message, int, str, str]]:

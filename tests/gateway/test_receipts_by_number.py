@@ -179,6 +179,26 @@ def test_who_was_sent_again_or_given_up_may_be_the_one_that_a_receipt_is_about(t
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("text", [b"Bonjour", LONG], ids=["short", "long"])
+def test_who_was_sent_again_in_a_life_before_may_be_the_one_too(tmp_path, text):
+    async def story():
+        listed = [account(on_doubt="resend"), account("bank", on_doubt="wait")]
+        clock = Clock()
+        async with core(tmp_path, clock=clock, accounts=listed) as gw:
+            first, second = gw.sms(text=text), gw.sms(account="bank")
+            await gw.submit(first)
+            await gw.submit(second)  # the process dies: both were on the wire
+        full = {"window": 0}
+        async with core(tmp_path, clock=clock, accounts=listed, road=full) as gw:
+            assert gw.row(first.id) == (int(State.QUEUED),)  # to be sent again, when the process dies again
+        async with core(tmp_path, clock=clock, accounts=listed, road=full) as gw:
+            gw.a.receipt("x9")  # its first try's
+            await gw.settled()
+            assert (gw.state(second), gw.receipts.orphans) == (State.INFLIGHT, 1)
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("second", "states"),
     [
