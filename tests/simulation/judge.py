@@ -284,7 +284,9 @@ class Judge:
         for reply in self.books.replies.values():
             good = [at for at, ok in reply.given if ok]
             waited = self.books.jumped or reply.taken > reply.begun + JOINED  # by the wall's clock
-            scattered = waited and sum(map(len, reply.pieces)) >= len(reply.text)
+            scattered = (
+                waited and reply.pieces
+            )  # one at a time; a piece without the whole token is nobody's in the books
             if reply.taken >= 0 and reply.owner and not good and not scattered:
                 self.books.violation(
                     "reply", f"{reply.token} to {reply.owner} was taken at {reply.taken:.3f} and never given"
