@@ -151,7 +151,11 @@ class Receipts:
         The receipts that nobody had claimed; the ids of what was settled, as a carrier repeats what it had no
         answer to; and, given back, the messages that had ended in doubt themselves, or were tried more than once.
         """
-        sent = self._store.sent_lately({m.destination for m in doubtful}, RECALLED)
+        live = {
+            m.id: m for m in doubtful
+        }  # these objects, and no copies: else a text's parts are settled in two
+        found = self._store.sent_lately({m.destination for m in doubtful}, RECALLED)
+        sent = [live.get(m.id, m) for m in found]
         self._correlation.recall(_settled(sent), until)
         for orphan in self._store.orphans_since(min(m.submitted_at for m in doubtful), EARLY):
             key = key_of(orphan.carrier_id)

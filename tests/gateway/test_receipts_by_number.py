@@ -286,6 +286,35 @@ def test_a_text_in_parts_is_delivered_when_each_part_is_though_the_power_went(tm
     asyncio.run(story())
 
 
+def test_a_text_of_which_one_part_was_delivered_before_the_power_went_is_one_object(tmp_path):
+    """Its settled part is recalled, its last part sent again: whose receipts come then must meet in one text."""
+
+    async def story():
+        clock = Clock()
+        async with core(tmp_path, clock=clock, on_doubt="resend") as gw:
+            m = gw.sms(text=LONG)
+            await gw.submit(m)
+            first, second = gw.a.accept(gw.a.given[:2])
+            gw.a.receipt(first)
+            await gw.settled()
+        async with core(tmp_path, clock=clock, on_doubt="resend") as gw:
+            await gw.passes(1)
+            (third,) = gw.a.accept()
+            await gw.settled()
+            gw.a.receipt(third)
+            await gw.settled()
+            assert gw.state(m) is State.ENROUTE
+            for _ in range(3):  # long enough for its ids to be read from the store again
+                clock.pass_(70)
+                gw.correlation.tidy(clock.now())
+            gw.a.receipt(second)
+            await gw.settled()
+            assert gw.state(m) is State.DELIVERED
+            assert len(gw.owed()) == 1
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("early", [True, False])
 def test_a_text_that_left_whole_is_delivered_by_its_one_receipt_though_the_power_went(tmp_path, early):
     """The carrier cuts it (message_payload): that we count three segments makes no three receipts."""
