@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
@@ -198,13 +199,15 @@ class Intake:
 
     def _as_durable_as_the_first(self, batch: list[Answer]) -> asyncio.Future[None] | None:
         """The first message of a reference may still be on its way to the disk: its id is no answer before."""
-        newest = self._newest
-        if self._deferred is not None and not self._deferred.done():
-            newest = self._deferred  # written behind the newest, or not at all
+        newest: asyncio.Future[Any] | None = self._newest
+        if (
+            self._deferred is not None and not self._deferred.done()
+        ):  # whichever of the two the first one is in
+            newest = self._deferred if newest is None else asyncio.gather(newest, self._deferred)
         if newest is None:
             return None
 
-        def durable(future: asyncio.Future[None]) -> None:
+        def durable(future: asyncio.Future[Any]) -> None:
             error = None if future.cancelled() else future.exception()
             if future.cancelled() or error is not None:
                 _refuse(batch, error)

@@ -93,6 +93,29 @@ def test_it_is_refused_like_the_one_it_stands_behind_when_the_disk_is_full(tmp_p
     asyncio.run(story())
 
 
+def test_the_same_again_is_refused_with_its_first_though_another_batch_stands_behind(tmp_path):
+    """Two batches are on their way: the repetition's answer is as good as the one that its first message is in."""
+
+    async def story():
+        async with core(tmp_path) as gw:
+            gw.a.window = 0
+            one = gw.intake.submit(gw.shop, [gw.sms()])
+            while gw.store.begun == gw.store.transactions:
+                await asyncio.sleep(0)
+            behind = gw.intake.submit(gw.shop, [gw.sms()])
+            bad = gw.sms(tag="another flow", reference="r")
+            bad.priority = 1 << 70  # no INTEGER of SQLite holds it
+            first = gw.intake.submit(gw.shop, [bad])
+            again = gw.intake.submit(gw.shop, [gw.sms(tag="another flow", reference="r")])
+            await asyncio.wait([each.durable for each in (one, behind, first, again)])
+            await gw.settled()
+            assert [each.answers[0].status for each in (one, behind)] == [0, 0]
+            assert first.answers[0].status != 0
+            assert again.answers[0].status != 0
+
+    asyncio.run(story())
+
+
 def test_a_refused_commit_leaves_no_flow_behind(tmp_path):
     async def story():
         async with core(tmp_path) as gw:
