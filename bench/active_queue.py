@@ -18,7 +18,8 @@ from parts import workspace
 
 from gateway.model import Kind, Message, MessageIds
 from gateway.queue import ActiveQueue
-from gateway.stores.sqlite import SqliteStore, open_sqlite
+from gateway.stores.opening import open_sqlite
+from gateway.stores.sqlite import SqliteStore
 
 FLOWS = 40
 DEPTH = 500

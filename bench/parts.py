@@ -96,17 +96,30 @@ class Child:
 
     # ── what /proc says ──────────────────────────────────────────────────────────────────────────────────
     def cpu(self) -> float:
-        """Seconds of processor time, user and system."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Seconds of processor time, user and system, of it and of what it has started."""
+        return sum(_cpu(pid) for pid in self._family())
 
     def rss(self, peak: bool = False) -> float:
-        """Megabytes resident: now, or at most so far."""
+        """Megabytes resident, of it and of what it has started: now, or at most so far."""
         wanted = "VmHWM:" if peak else "VmRSS:"
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(wanted):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError(f"{self.name} has ended")
+        found = 0.0
+        for pid in self._family():
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith(wanted):
+                    found += int(line.split()[1]) / 1024
+        if not found:
+            raise RuntimeError(f"{self.name} has ended")
+        return found
+
+    def _family(self) -> list[int]:
+        pid = self.process.pid
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")
+        return [pid, *(int(child) for task in tasks for child in task.read_text().split())]
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 # ── carriers ─────────────────────────────────────────────────────────────────────────────────────────────────

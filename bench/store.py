@@ -20,7 +20,7 @@ from parts import workspace
 from gateway.lifecycle import Cause, State
 from gateway.model import Change, Kind, Message, MessageIds, Note, NoteKind
 from gateway.stores import files, rows
-from gateway.stores.sqlite import open_sqlite
+from gateway.stores.opening import open_sqlite
 
 BATCH = 500
 STEPS = ("admit", "accept", "deliver", "forget")

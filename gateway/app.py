@@ -69,10 +69,10 @@ from gateway.stops import Stops
 from gateway.stores import files
 from gateway.stores.consent_table import ConsentTable
 from gateway.stores.housekeeping import Housekeeping
+from gateway.stores.opening import open_sqlite
 from gateway.stores.optout_table import OptOutTable
 from gateway.stores.reference_table import ReferenceTable
 from gateway.stores.reply_table import ReplyTable
-from gateway.stores.sqlite import open_sqlite
 from gateway.stores.suppressed_table import SuppressedTable
 from gateway.stores.writer_table import WriterTable
 from gateway.suppressions import Suppressions
@@ -139,7 +139,10 @@ class App:
                 reason="a gateway ran here and its store is gone: an empty one is made",
                 remedy="stop, chappe restore BACKUP, start; what applications submit meanwhile is kept in the new one",
             )  # fmt: skip
-        self.store = open_sqlite(path, build.wiped_at_once(self.config), self._store_moved, self._mismatch)
+        self.store = open_sqlite(
+            path, build.wiped_at_once(self.config), self._store_moved, self._mismatch,
+            self._lock if build.writes_apart(self.config) else None,
+        )  # fmt: skip
 
     def _build(self) -> None:
         """What all paths share: names, lists, rules, the queue."""

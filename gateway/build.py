@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -18,7 +19,16 @@ from gateway.rules.country_file import Law
 from gateway.sweeper import Keep
 from gateway.throttle import Backoff
 
-__all__ = ["bearer_of", "carried", "keep_of", "road_of", "routes_of", "terms_of", "wiped_at_once"]
+__all__ = [
+    "bearer_of",
+    "carried",
+    "keep_of",
+    "road_of",
+    "routes_of",
+    "terms_of",
+    "wiped_at_once",
+    "writes_apart",
+]
 
 
 def routes_of(settings: Sequence[RouteSettings]) -> list[Route]:
@@ -97,3 +107,9 @@ def wiped_at_once(config: Config) -> frozenset[int]:
     keep = config.store.retention
     kinds = {Kind.OTP} if keep.otp_text == 0 else set()
     return frozenset(kinds if keep.text else set(Kind))
+
+
+def writes_apart(config: Config) -> bool:
+    """Whether a process of its own writes the store: on one core it would only be in the way."""
+    wanted = config.store.writer
+    return wanted == "process" or (wanted == "auto" and len(os.sched_getaffinity(0)) > 1)

@@ -51,8 +51,9 @@ from gateway.routing import Route, Router
 from gateway.rules import Rulebook
 from gateway.rules.optouts import OptOuts
 from gateway.stores.housekeeping import Housekeeping
+from gateway.stores.opening import open_sqlite
 from gateway.stores.reference_table import ReferenceTable
-from gateway.stores.sqlite import SqliteStore, open_sqlite
+from gateway.stores.sqlite import SqliteStore
 from gateway.stores.writer_table import WriterTable
 from gateway.sweeper import Keep, Sweeper
 from gateway.throttle import Backoff

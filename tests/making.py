@@ -12,7 +12,8 @@ import uvloop
 
 from gateway.lifecycle import Cause
 from gateway.model import EPOCH_MS, Kind, Message
-from gateway.stores.sqlite import SqliteStore, open_sqlite
+from gateway.stores.opening import open_sqlite
+from gateway.stores.sqlite import SqliteStore
 
 NOW = EPOCH_MS + 1_000_000_000
 """A moment of the tests' wall clock, Unix ms."""

@@ -92,9 +92,12 @@ COVERED_BY = {
     "gateway/rules/country_checks.py": "tests/gateway/rules/test_country_file.py",
     "gateway/rules/rule.py": RULEBOOK,
     "gateway/rules/wording.py": "tests/gateway/rules/test_hours.py",
+    "gateway/stores/clerk.py": "tests/gateway/stores/test_apart.py",
     "gateway/stores/names.py": "tests/gateway/stores/test_sqlite.py",
+    "gateway/stores/opening.py": "tests/gateway/stores/test_sqlite.py",
     "gateway/stores/person.py": "tests/gateway/control/test_privacy.py",
     "gateway/stores/rows.py": "tests/gateway/stores/test_sqlite.py",
+    "gateway/stores/scribe.py": "tests/gateway/stores/test_writer.py",
     "gateway/stores/store.py": "tests/gateway/stores/test_writer.py",
     "gateway/watchers/watcher.py": "tests/gateway/test_watch.py",
 }

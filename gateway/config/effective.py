@@ -35,6 +35,7 @@ RELOAD: tuple[tuple[str, Effect, str], ...] = (
     ("gateway.timezone", Effect.LIVE, "read for each report"),
     ("gateway.*", Effect.RESTART, "message ids, topics and open files hang on it"),
     ("store.url", Effect.RESTART, "the store is open"),
+    ("store.writer", Effect.RESTART, "the store is open"),
     ("store.hmac_key_file", Effect.RESTART, "the key is loaded once"),
     ("store.*", Effect.LIVE, "read at the next turn"),
     ("control.*", Effect.RESTART, "operators are connected to it"),

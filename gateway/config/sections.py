@@ -116,11 +116,12 @@ class RetentionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """[store]: where messages are kept, and when it is full."""
+    """[store]: where messages are kept, and when it is full. writer "auto": a process where there is a core for it."""
 
     url: Annotated[
         str, Matches(r"sqlite:.+", 'like "sqlite:chappe.db" (this version keeps no other store)')
     ] = "sqlite:chappe.db"
+    writer: Literal["auto", "process", "loop"] = "auto"
     max_waiting: Annotated[int, Between(1, 10**9)] = 10_000_000
     min_free_disk: Size = 10**9
     hmac_key_file: StateFile = Path("hmac.key")

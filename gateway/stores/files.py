@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from importlib import resources
 from pathlib import Path
 from typing import IO
@@ -31,6 +32,9 @@ KEY_MARK = "hmac_key"
 
 BUSY_MS = 500
 """How long a statement waits while somebody else (an operator's sqlite3) writes."""
+
+LAST_COMMIT = 10.0
+"""Seconds that the next gateway waits for the store of one that is gone, while its clerk (clerk.py) still writes."""
 
 APPLICATION_ID = 0x43485050  # "CHPP": file(1) and we ourselves recognise the file
 
@@ -58,20 +62,41 @@ def lock(path: Path) -> IO[str]:
         raise StoreUnavailable(
             f"{path.parent}: the store's folder cannot be written ({error.strerror}): check its owner and mode"
         ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    until = time.monotonic() + LAST_COMMIT
+    while not _locked(handle):
         handle.seek(0)
         owner = handle.read(20).strip()
-        handle.close()
-        raise StoreError(
-            f"{path} is in use by process {owner or 'unknown'}: stop that one first, or give this one another store.url"
-        ) from error
+        if not _ended(owner) or time.monotonic() > until:
+            handle.close()
+            raise StoreError(
+                f"{path} is in use by process {owner or 'unknown'}: stop that one first, or give this one another"
+                " store.url"
+            )
+        time.sleep(0.005)  # it was killed, and the process that wrote for it is at its last COMMIT
     handle.seek(0)
     handle.truncate()
     handle.write(str(os.getpid()))
     handle.flush()
     return handle
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _ended(pid: str) -> bool:
+    """Whether no such process is left."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, PermissionError):
+        return False
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def connect(path: Path) -> sqlite3.Connection:

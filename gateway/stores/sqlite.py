@@ -19,11 +19,12 @@ from gateway.model import Change, Message, Mo, Note
 from gateway.stores import files, rows
 from gateway.stores.reader import Reader
 from gateway.stores.rows import MESSAGE_COLUMNS
-from gateway.stores.store import Batches, Orphan, StoredPart, StoreError
+from gateway.stores.scribe import Scribe
+from gateway.stores.store import Batches, Orphan, StoredPart
 from gateway.stores.usage import usage_rows
 from gateway.stores.writer import GroupWriter, Unit
 
-__all__ = ["SqliteStore", "open_sqlite"]
+__all__ = ["SqliteStore"]
 
 _INFLIGHT_IDS = "SELECT id FROM message WHERE id>=? AND state=12"
 _INFLIGHT = State.INFLIGHT  # an enum's members are slow to reach
@@ -37,15 +38,16 @@ class SqliteStore(Reader):
         self,
         path: Path,
         db: sqlite3.Connection,
+        scribe: Scribe,
         wipe_at_once: frozenset[int],
         health: Callable[[str], None],
         mismatch: Callable[[int, str], None],
     ) -> None:
         super().__init__(path, db)
-        self._db = db
         self.wipe_at_once = wipe_at_once
         self._report_mismatch = mismatch
-        self._writer = GroupWriter(db, rows.STATEMENTS, rows.GUARDED, self._mismatch, health, rows.WIDE)
+        self._scribe = scribe
+        self._writer = GroupWriter(scribe, self._mismatch, health)
         self._low = int(self.meta("inflight_low") or 0)
         inflight = self.read(_INFLIGHT_IDS, (self._low,))
         self._inflight: dict[int, None] = dict.fromkeys(row[0] for row in inflight)
@@ -299,15 +301,7 @@ class SqliteStore(Reader):
         A reader that holds an old snapshot puts it off: `wiped` stays true, and the next call tries again.
         """
         self.wiped = False
-        await self._writer.in_thread(self._checkpoint)
-
-    def _checkpoint(self) -> None:
-        self._db.execute("PRAGMA busy_timeout=100")  # writers wait as long
-        try:
-            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        finally:
-            self._db.execute(f"PRAGMA busy_timeout={files.BUSY_MS}")
-        self.wiped = self.wiped or bool(busy)
+        self.wiped = await self._writer.checkpoint() or self.wiped
 
     async def backup(self, target: Path, key: bytes = b"") -> None:
         """A consistent copy while running. key: the opt-outs' (store.hmac_key_file), which travels in the copy."""
@@ -343,7 +337,7 @@ class SqliteStore(Reader):
         if self._aio is not None:
             await self._aio.close()
         self._reader.close()
-        await asyncio.to_thread(self._db.close)  # the last checkpoint may take long
+        await self._scribe.close()  # the last checkpoint may take long
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────
     def _write(self, unit: Unit, moved: Sequence[int] = ()) -> asyncio.Future[None]:
@@ -379,22 +373,3 @@ class SqliteStore(Reader):
 
     def _backlog_row(self, m: Message) -> rows.Row:
         return (*self._backlog_key(m), m.expires, int(m.state is State.HELD))
-
-
-def open_sqlite(
-    path: Path,
-    wipe_at_once: frozenset[int],
-    health: Callable[[str], None],
-    mismatch: Callable[[int, str], None],
-) -> SqliteStore:
-    """Open (or make) the file, bring it to the newest schema, and start its writer. The caller holds files.lock."""
-    db = files.connect(path)
-    try:
-        files.migrate(db, path)
-        return SqliteStore(path, db, wipe_at_once, health, mismatch)
-    except sqlite3.DatabaseError as error:
-        db.close()
-        raise files.explained(path, error) from error
-    except StoreError:
-        db.close()
-        raise

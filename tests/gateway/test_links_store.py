@@ -14,6 +14,9 @@ class FullDisk:
 
     in_transaction = False
 
+    def __init__(self, real):
+        self.close = real.close
+
     def execute(self, sql):
         raise sqlite3.OperationalError("database or disk is full")
 
@@ -23,10 +26,9 @@ def test_a_receipt_that_a_closing_store_refuses_is_not_stored(tmp_path):
 
     async def story():
         async with core(tmp_path) as gw:
-            writer = gw.store._writer
-
             told = gw.a.receipt("nobody's")
-            writer._db = FullDisk()
+            writes = gw.store._scribe._transactions
+            writes._db = FullDisk(writes._db)
             await gw.store._writer.close()
             with pytest.raises(NotStored, match="full"):
                 await told

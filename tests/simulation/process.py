@@ -28,6 +28,7 @@ import drivers.modem
 import drivers.modem.pin
 import drivers.smpp
 import gateway.app
+import gateway.build
 import gateway.listeners.http.server  # the product imports it when it must; here once for all runs
 import gateway.lookout
 import gateway.process
@@ -38,9 +39,9 @@ import gateway.secrets
 import gateway.stores.consent_table
 import gateway.stores.optout_table
 import gateway.stores.reader
+import gateway.stores.scribe
 import gateway.stores.sqlite
 import gateway.stores.suppressed_table
-import gateway.stores.writer
 import gateway.watchers.metrics
 import gateway.watchers.mqtt
 from drivers.bearer import Bearer
@@ -131,11 +132,10 @@ class Process:
         self.app: SimApp | None = None
         Process.current = self
         _DEAD.append(self)
-        asyncio._set_running_loop(self.loop)
-        try:
-            self._main = self.loop.create_task(self._run())
-        finally:
-            asyncio._set_running_loop(None)
+        asyncio._set_running_loop(
+            self.loop
+        )  # as long as it lives: what the world does meanwhile asks for none
+        self._main = self.loop.create_task(self._run())
 
     current: Process
 
@@ -148,7 +148,8 @@ class Process:
             return
         self.ready = True
         dispatcher = app.dispatcher
-        self.loop.busy = lambda: dispatcher.waiting
+        roads = dispatcher.roads.values
+        self.loop.busy = lambda: dispatcher.waiting or any(road.unanswered for road in roads())
 
     def stop(self) -> None:
         """As on SIGTERM."""
@@ -158,15 +159,12 @@ class Process:
                 await self.app.stop(10.0)
             self.stopped = True
 
-        asyncio._set_running_loop(self.loop)
-        try:
-            self._leaving = self.loop.create_task(leave())
-        finally:
-            asyncio._set_running_loop(None)
+        self._leaving = self.loop.create_task(leave())
 
     def die(self, left: dict[str, bytes] | None = None) -> None:
         """The process is no more. left: what the disk holds after a power cut; None: what the kernel had."""
         self.loop.dead = True
+        asyncio._set_running_loop(None)
         found = self.disk.files() if left is None else left
         self.queries.die()
         for db in self.opened:
@@ -234,8 +232,8 @@ class seams:
             Process.current.opened.append(db)
             return db
 
-        put(gateway.stores.writer, "SimpleQueue", lane)
-        put(gateway.stores.writer, "threading", types.SimpleNamespace(Thread=Thread))
+        put(gateway.stores.scribe, "SimpleQueue", lane)
+        put(gateway.stores.scribe, "threading", types.SimpleNamespace(Thread=Thread))
         put(files, "connect", connect)
         put(files, "open_reader", open_reader)
         put(gateway.stores.reader, "aiosqlite", _Aiosqlite())
@@ -243,6 +241,7 @@ class seams:
         put(
             gateway.app, "TICK", 0.025
         )  # a backlog is looked at less often: slower to use its slots, as exact
+        put(gateway.build, "writes_apart", lambda _: False)  # one process is the world
         put(gateway.rulebook, "load_law", known_law)
         self._slowly()
         put(
@@ -257,6 +256,10 @@ class seams:
         put(gateway.reload, "logging", types.SimpleNamespace(configure=lambda _: None))
         usage = types.SimpleNamespace(disk_usage=lambda _: types.SimpleNamespace(free=self._free()))
         put(gateway.lookout, "shutil", usage)
+        put(gateway.lookout, "_existing", lambda folder: folder)
+        put(
+            asyncio.events, "get_running_loop", lambda: Process.current.loop
+        )  # its own asks the kernel who we are
         structlog.configure(
             processors=[self._line],
             wrapper_class=structlog.make_filtering_bound_logger(20),

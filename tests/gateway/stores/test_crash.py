@@ -13,7 +13,7 @@ import asyncio, sys
 from pathlib import Path
 from making import message, NOW
 from gateway.lifecycle import Cause
-from gateway.stores.sqlite import open_sqlite
+from gateway.stores.opening import open_sqlite
 
 async def main(path):
     store = open_sqlite(Path(path), frozenset(), print, print)

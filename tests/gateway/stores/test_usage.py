@@ -34,7 +34,9 @@ def test_the_store_says_of_a_row_what_we_say_of_a_message(tmp_path):
                 m.done_at = sent_at
             await store.admit(made)
             for m in made:  # a new message has no sent_at
-                store._db.execute("UPDATE message SET sent_at=? WHERE id=?", (m.done_at or None, m.id))
+                store._scribe._transactions._db.execute(
+                    "UPDATE message SET sent_at=? WHERE id=?", (m.done_at or None, m.id)
+                )
             unsent = {row[0] for row in store.read(f"SELECT id FROM message WHERE {NEVER_LEFT}")}
             assert unsent == {m.id for m in made if answers.never_left(m.state, m.error, m.done_at, m.tries)}
             assert 0 < len(unsent) < len(made)
