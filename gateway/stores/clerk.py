@@ -19,7 +19,7 @@ import socket
 import struct
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gateway.stores import files
 from gateway.stores.store import StoreError
@@ -47,10 +47,10 @@ class Clerk:
     answered by (why, in the way).
     """
 
-    def __init__(self, path: Path, sock: socket.socket) -> None:
+    def __init__(self, path: Path, sock: socket.socket, stream: BinaryIO) -> None:
         self._path = path
-        self._stream = sock.makefile("rb", buffering=1 << 18)
         self._sock = sock
+        self._stream = stream
 
     def work(self) -> None:
         """Until the other end is closed."""
@@ -98,10 +98,11 @@ def _done(transactions: Transactions, asked: tuple[Any, ...]) -> tuple[Any, ...]
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    try:
-        Clerk(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))).work()
-    except (BrokenPipeError, ConnectionResetError):
-        return  # the gateway died meanwhile: what was committed is committed
+    with socket.socket(fileno=int(sys.argv[2])) as sock, sock.makefile("rb") as stream:
+        try:
+            Clerk(Path(sys.argv[1]), sock, stream).work()
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the gateway died meanwhile: what was committed is committed
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp.web_response
 import structlog
+from simulation.clerk import Clerk
 from simulation.clockwork import SimLoop, World
 from simulation.disk import Connection, Disk, Lane, Queries
 from simulation.network import Network
@@ -37,6 +38,7 @@ import gateway.reload
 import gateway.rulebook
 import gateway.secrets
 import gateway.stores.consent_table
+import gateway.stores.opening
 import gateway.stores.optout_table
 import gateway.stores.reader
 import gateway.stores.scribe
@@ -241,7 +243,11 @@ class seams:
         put(
             gateway.app, "TICK", 0.025
         )  # a backlog is looked at less often: slower to use its slots, as exact
-        put(gateway.build, "writes_apart", lambda _: False)  # one process is the world
+        put(
+            gateway.build, "writes_apart", lambda _: False
+        )  # one process is the world: its clerk is a lane of it
+        if self._draw.random() < 0.5:
+            put(gateway.stores.opening, "LoopScribe", Clerk)
         put(gateway.rulebook, "load_law", known_law)
         self._slowly()
         put(

@@ -86,6 +86,14 @@ class GatewayProcess:
         assert self._child is not None
         return self._child.pid
 
+    @property
+    def clerk(self) -> int:
+        """The process that writes the store (store.writer)."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        while not (found := children.read_text().split()):  # between two
+            time.sleep(0.001)
+        return int(found[0])
+
     def __enter__(self) -> Self:
         try:
             return self.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sqlite3
 import subprocess
 import time
@@ -53,10 +54,10 @@ def refused_to_start(gateway: GatewayProcess) -> str:
 def test_a_full_disk_refuses_and_takes_again_without_a_restart(gateway):
     """The disk is a limit on the size of files, which needs no root; SQLite hears of both in the same way."""
     gateway.start()
-    _, hard = resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE)
+    _, hard = resource.prlimit(gateway.clerk, resource.RLIMIT_FSIZE)
     accepted: list[int] = []
     with Raw.bound(port_of(gateway)) as raw:
-        resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (2_000_000, hard))
+        resource.prlimit(gateway.clerk, resource.RLIMIT_FSIZE, (2_000_000, hard))
         refused: list[int] = []
         for first in range(2, 100_000, 100):
             raw.send(b"".join(frame(C.SUBMIT_SM, n, SUBMIT_LONG) for n in range(first, first + 100)))
@@ -69,12 +70,35 @@ def test_a_full_disk_refuses_and_takes_again_without_a_restart(gateway):
         gateway.wait_line("alarm.raised", alarm="store")
         assert raw.lives()
         assert raw.ask(frame(C.SUBMIT_SM, 200_000, SUBMIT)) == (C.SUBMIT_SM_RESP, S.ESME_RSYSERR, 200_000)
-        resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        resource.prlimit(gateway.clerk, resource.RLIMIT_FSIZE, (hard, hard))
         gateway.wait_line("alarm.cleared", alarm="store")
         assert raw.ask(frame(C.SUBMIT_SM, 200_001, SUBMIT)) == (C.SUBMIT_SM_RESP, 0, 200_001)
     gateway.stop()
     with sqlite3.connect(store(gateway)) as db:
         assert db.execute("SELECT count(*) FROM message").fetchone() == (len(accepted) + 1,)
+    db.close()
+
+
+def test_the_process_that_writes_may_be_killed_and_nobody_learns_of_it(gateway):
+    """As the kernel's OOM killer does: each message is accepted once, on the same session, and is there once."""
+    gateway.start()
+    with Raw.bound(port_of(gateway)) as raw:
+        for turn in range(6):
+            first = 2 + turn * 100
+            raw.send(b"".join(frame(C.SUBMIT_SM, n, SUBMIT_LONG) for n in range(first, first + 100)))
+            time.sleep(0.002 * turn)
+            clerk = gateway.clerk
+            os.kill(clerk, signal.SIGKILL)
+            answers = [raw.read() or (0, -1, 0) for _ in range(100)]
+            assert [(status, number) for _, status, number in answers] == [
+                (0, n) for n in range(first, first + 100)
+            ]
+            while gateway.said().count("store.clerk_died") == turn:  # all may have been there already
+                time.sleep(0.01)
+    gateway.stop()
+    assert gateway.said().count("store.clerk_died") == 6
+    with sqlite3.connect(store(gateway)) as db:
+        assert db.execute("SELECT count(*) FROM message").fetchone() == (600,)
     db.close()
 
 
