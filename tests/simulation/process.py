@@ -44,6 +44,7 @@ import gateway.stores.reader
 import gateway.stores.scribe
 import gateway.stores.sqlite
 import gateway.stores.suppressed_table
+import gateway.stores.writer
 import gateway.watchers.metrics
 import gateway.watchers.mqtt
 from drivers.bearer import Bearer
@@ -248,6 +249,7 @@ class seams:
         )  # one process is the world: its clerk is a lane of it
         if self._draw.random() < 0.5:
             put(gateway.stores.opening, "LoopScribe", Clerk)
+            put(gateway.stores.writer, "WORTH", 1)
         put(gateway.rulebook, "load_law", known_law)
         self._slowly()
         put(

@@ -16,7 +16,7 @@ from making import LOOPS, outcome
 from structlog.testing import capture_logs
 from writing import UPDATE, desk
 
-from gateway.stores import apart, files
+from gateway.stores import apart, files, writer
 from gateway.stores.store import StoreError
 from gateway.stores.transactions import LAST
 
@@ -76,7 +76,9 @@ def test_what_was_on_its_way_to_one_that_dies_is_sent_to_the_next(tmp_path, loop
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_two_that_were_on_their_way_are_sent_again_in_order(tmp_path, loop):
+def test_two_that_were_on_their_way_are_sent_again_in_order(tmp_path, loop, monkeypatch):
+    monkeypatch.setattr(writer, "WORTH", 1)
+
     async def scenario(d):
         await d.put(1)
         await stopped(d.pid)

@@ -107,6 +107,23 @@ def test_a_large_turn_is_cut_and_keeps_its_order(tmp_path, scribe, monkeypatch):
     desk(scenario, tmp_path, scribe)
 
 
+@pytest.mark.parametrize(("rows", "under_way"), [(module.WORTH - 1, 1), (module.WORTH, 2)])
+def test_a_second_transaction_is_begun_when_there_is_enough_for_it(tmp_path, rows, under_way):
+    async def scenario(d):
+        first = d.put(100_000)
+        while not d.writer.busy:
+            await asyncio.sleep(0)
+        unit = d.writer.unit()
+        unit.add(INSERT, [(n, "a") for n in range(rows)])
+        second = d.writer.write(unit)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(d.scribe._asked) == under_way
+        await asyncio.gather(first, second)
+
+    desk(scenario, tmp_path, "process")
+
+
 @pytest.mark.parametrize("scribe", SCRIBES)
 def test_statements_run_in_the_order_of_their_numbers_unless_a_unit_stands_apart(tmp_path, scribe):
     async def scenario(d):
@@ -174,8 +191,9 @@ def test_a_full_disk_refuses_who_asks_and_keeps_what_has_happened(tmp_path, scri
     desk(scenario, tmp_path, scribe, loop)
 
 
-def test_what_was_sent_behind_one_that_the_disk_refused_goes_back_behind_it(tmp_path):
+def test_what_was_sent_behind_one_that_the_disk_refused_goes_back_behind_it(tmp_path, monkeypatch):
     """Two are on their way: were the second done without the first, a row would be changed that is not there."""
+    monkeypatch.setattr(module, "WORTH", 1)
 
     async def scenario(d):
         await d.put(1)
