@@ -2,7 +2,7 @@
 
 Two generations of a dictionary: the young one becomes the old one when it is full or a minute old, and the
 old one is dropped. So memory is bounded, nothing is timed one by one, and a message stays known for a while
-after its verdict, which is how a second receipt is seen to be one.
+after its verdict, which is how a second receipt is seen to be one. What was repeated has generations of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ __all__ = ["Correlation", "Found", "is_settled", "key_of"]
 
 GENERATION = 40_000
 
+REPEATS = 900.0
+"""Seconds: who repeats a receipt has not read our answer, and repeats it again, within so long at least."""
+
+MOST_REPEATED = 20_000
+
 Found = tuple[Message, int]
 """A message and the index of its part; -1 when it has one segment."""
 
@@ -23,7 +28,17 @@ Found = tuple[Message, int]
 class Correlation:
     """By bearer and canonical id. at_hand: gives the object of a message that waits in memory, by its id."""
 
-    __slots__ = ("_born", "_old", "_settled", "_settled_until", "_young", "at_hand")
+    __slots__ = (
+        "_born",
+        "_old",
+        "_repeated",
+        "_repeated_before",
+        "_repeated_born",
+        "_settled",
+        "_settled_until",
+        "_young",
+        "at_hand",
+    )
 
     def __init__(self) -> None:
         self.at_hand: Callable[[int], Message | None] = lambda _: None
@@ -31,6 +46,9 @@ class Correlation:
         self._old: dict[str, Found] = {}
         self._settled: dict[str, Found] = {}
         self._settled_until = 0.0
+        self._repeated: dict[str, Found] = {}
+        self._repeated_before: dict[str, Found] = {}
+        self._repeated_born = 0.0
         self._born = 0.0
 
     def add(self, bearer: str, key: str, message: Message, part: int) -> None:
@@ -47,12 +65,13 @@ class Correlation:
 
     def find(self, bearer: str, key: str) -> Found | None:
         name = bearer + " " + key
-        found = self._young.get(name)
-        if found is not None:
-            return found
-        found = self._old.get(name) or self._settled.get(name)
+        found = self._young.get(name) or self._old.get(name) or self._settled.get(name)
+        if found is None:
+            found = self._repeated.get(name) or self._repeated_before.get(name)
         if found is not None and is_settled(*found):
-            self._young[name] = found  # its receipt is repeated: it stays known for as long as that goes on
+            self._repeated[name] = (
+                found  # its receipt is repeated: it stays known for as long as that goes on
+            )
         return found
 
     def known(self, bearer: str, carrier_id: str, message_id: int) -> Message | None:
@@ -91,6 +110,9 @@ class Correlation:
             self._old = {}
         if self._settled and now > self._settled_until:
             self._settled = {}
+        if len(self._repeated) >= MOST_REPEATED or (not doubts and now - self._repeated_born > REPEATS):
+            self._repeated_before, self._repeated = self._repeated, {}
+            self._repeated_born = now
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

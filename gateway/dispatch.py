@@ -224,11 +224,12 @@ class Dispatcher:
     @property
     def waiting(self) -> bool:
         """Whether a tick has anything to look at."""
-        return bool(
-            self.outcomes.aside
-            or any(road.staged_count for road in self.roads.values())
-            or (self._queue.count and self._queue.stirs(self._clock.wall_ms()))
-        )
+        if self.outcomes.aside:
+            return True
+        for road in self.roads.values():
+            if road.staged_count:
+                return True
+        return bool(self._queue.count) and self._queue.stirs(self._clock.wall_ms())
 
     def _take(self, road: Road, now: float) -> None:
         """What there is room for; of what is kept for the higher kinds also who was passed by them too often."""

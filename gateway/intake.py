@@ -25,7 +25,7 @@ from gateway.queue import ActiveQueue
 from gateway.references import References
 from gateway.rules import Rulebook
 from gateway.rules.rule import Action, Verdict
-from gateway.stores.store import StoreError
+from gateway.stores.store import FlowKey, StoreError
 from gateway.throttle import SlidingSecond
 
 __all__ = ["Intake", "Submitted"]
@@ -76,6 +76,8 @@ class Intake:
         self._slow: tuple[asyncio.Future[None], int] | None = (
             None  # holds messages that wait; store.begun then
         )
+        self._put_off: dict[FlowKey, int] = {}  # batches that are not written yet, by what stands in them
+        self._put_off_until: asyncio.Future[None] | None = None
         self.rules = rules
         self.max_waiting = max_waiting
         self.closed: Callable[[], tuple[int, str] | None] = lambda: None
@@ -235,13 +237,37 @@ class Intake:
         that one is done and its messages have been taken: it can be in no earlier transaction anyway, and may then
         leave at once. Otherwise one message that waits would make all those wait that come before it is durable.
         """
-        slow = self._slow
-        if slow is None or self._ledger.store.begun == slow[1] or not self._dispatcher.behind(taken):
+        first = self._first(taken)
+        if first is None:
             return self._write(taken, batch, now_ms)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        slow[0].add_done_callback(lambda _: _follows(self._write(taken, batch, now_ms), durable))
-        self._deferred = durable
+        put_off = self._put_off
+        flows = {(m.route, m.kind, m.priority, m.account, m.tag) for m in taken}
+        for flow in flows:
+            put_off[flow] = put_off.get(flow, 0) + 1
+
+        def go_on(_: asyncio.Future[None]) -> None:
+            for flow in flows:
+                left = put_off.pop(flow) - 1
+                if left:
+                    put_off[flow] = left
+            _follows(self._write(taken, batch, now_ms), durable)
+
+        first.add_done_callback(go_on)
+        self._put_off_until, self._deferred = first, durable
         return durable
+
+    def _first(self, taken: Sequence[Message]) -> asyncio.Future[None] | None:
+        """The transaction that this batch waits for. What comes later of a flow that was put off is put off too, as
+        long at least.
+        """
+        slow = self._slow
+        if slow is not None and self._ledger.store.begun != slow[1] and self._dispatcher.behind(taken):
+            return slow[0]
+        put_off = self._put_off
+        if put_off and any((m.route, m.kind, m.priority, m.account, m.tag) in put_off for m in taken):
+            return self._put_off_until
+        return None
 
     def _write(self, taken: list[Message], batch: list[Answer], now_ms: int) -> asyncio.Future[None]:
         fresh = [m for m in taken if m.state is _NEW]

@@ -122,6 +122,8 @@ class Lookout:
 
         None while no kind has a bearer at all.
         """
+        if self._untouched(route):
+            return 0, ""
         worst, why, carried = 0, "", False
         for kind in route.kinds or tuple(Kind):
             choice = self._dispatcher.choice(route, kind)
@@ -129,6 +131,19 @@ class Lookout:
             if choice.bearers and choice.tier > max(worst, self._first_able(route, kind)):
                 worst, why = choice.tier, choice.why
         return (worst, why) if carried else None
+
+    def _untouched(self, route: Route) -> bool:
+        """Whether the first tier carries every kind, and all of it is well and always was: nobody stands in for it."""
+        missing = set(route.kinds or Kind)
+        for name in route.tiers[0]:
+            road = self._dispatcher.roads.get(name)
+            if road is None:
+                return False
+            health = road.health
+            if not (health.up and health.enabled) or health.sick or health.replaced:
+                return False
+            missing -= health.kinds
+        return not missing
 
     def _first_able(self, route: Route, kind: int) -> int:
         """The first tier that carries this kind at all."""

@@ -8,9 +8,9 @@ import sys
 __all__ = ["settle"]
 
 SWITCH = 0.0001
-"""Seconds after which a thread that waits for the GIL gets it. Where the loop's own process writes the store, COMMIT waits
-for it twice, to begin and to say that it is done: with Python's own 5 ms a transaction began only when the loop's turn
-was over. Measured: from its statements to its COMMIT 0.21 ms instead of 0.6, and no more CPU a message."""
+"""Seconds after which a thread that waits for the GIL gets it. Where the loop's own process writes the store, COMMIT
+waits for it twice, to begin and to say that it is done: with Python's own 5 ms a transaction began only when the loop's
+turn was over. Measured: from its statements to its COMMIT 0.21 ms instead of 0.6, and no more CPU a message."""
 
 
 def settle() -> None:

@@ -181,8 +181,9 @@ class ActiveQueue:
 
     def stirs(self, now_ms: int) -> bool:
         """Whether anything here could leave now: what waits for a later hour need not be looked at until then."""
-        due = bool(self._asleep) and self._asleep[0][0] <= now_ms
-        return due or self._ready > 0 or any(lane.active for lane in self._lanes)
+        if self._ready > 0 or (self._asleep and self._asleep[0][0] <= now_ms):
+            return True
+        return any(lane.active for lane in self._lanes)
 
     def anything_waits(self, now_ms: int, allowed: Allowed) -> bool:
         return self.waiting_rank(now_ms, allowed) < LANES

@@ -24,6 +24,9 @@ __all__ = ["Receipts"]
 EARLY = 10_000
 """How many unmatched receipts are kept in memory for a submit_sm_resp that may still come."""
 
+REPEATED_MS = 3_600_000
+"""Receipts of an hour before are read back too: what a carrier repeats is about none that came since."""
+
 RECALLED = 50_000
 """How many of the newest messages are looked through at start for those to a number that is in doubt."""
 
@@ -130,13 +133,23 @@ class Receipts:
                     index.pop(name, None)
 
     def heard_of(self, bearer: str, number: str, since_ms: int) -> list[tuple[str, str, int]]:
-        """(carrier's id, key, state) of what this bearer has told of a number since then, and nobody has claimed."""
+        """(carrier's id, key, state) of what this bearer has told of a number since then, nobody has claimed, and it
+        has not told before: what it repeats is about an older message.
+        """
         found: dict[str, tuple[str, str, int]] = {}
+        before: set[str] = set()
         for early in self._early_by_number.get(_numbered(bearer, number), ()):
+            key = early.names[0][len(bearer) + 1 :]
             if early.orphan.at >= since_ms:
-                key = early.names[0][len(bearer) + 1 :]
                 found[key] = (early.orphan.carrier_id, key, early.orphan.state)
-        return list(found.values())
+            else:
+                before.add(key)
+        return [told for key, told in found.items() if key not in before]
+
+    def _told_before(self, bearer: str, keys: Sequence[str], since_ms: int) -> bool:
+        return any(
+            early.orphan.at < since_ms for key in keys for early in self._early.get(bearer + " " + key, ())
+        )
 
     def take(self, bearer: str, number: str, since_ms: int) -> None:
         """Match these again: a message that waits in doubt may claim them."""
@@ -157,7 +170,8 @@ class Receipts:
         found = self._store.sent_lately({m.destination for m in doubtful}, RECALLED)
         sent = [live.get(m.id, m) for m in found]
         self._correlation.recall(_settled(sent), until)
-        for orphan in self._store.orphans_since(min(m.submitted_at for m in doubtful), EARLY):
+        since = min(m.submitted_at for m in doubtful) - REPEATED_MS
+        for orphan in self._store.orphans_since(since, EARLY):
             key = key_of(orphan.carrier_id)
             if key and self._correlation.find(orphan.bearer, key) is None:
                 self.remember(orphan, [key])
@@ -206,9 +220,22 @@ class Receipts:
             if found is not None:
                 return found
         doubtful = self._doubts(bearer, receipt.recipient)
-        if doubtful is not None:
-            return self._claimed(doubtful, bearer, receipt)
-        return None
+        if doubtful is None or self._told_before(bearer, keys, doubtful.submitted_at):
+            return None
+        if not receipt.carrier_id and self._another_waits(bearer, doubtful):
+            return None
+        return self._claimed(doubtful, bearer, receipt)
+
+    def _another_waits(self, bearer: str, doubtful: Message) -> bool:
+        """Whether a receipt that names no id can be about what this bearer has accepted for the same number.
+
+        A SIM's are so when the modem's references were forgotten: seldom enough to look it up.
+        """
+        return any(
+            _awaits_receipt(m, bearer)
+            for m in self._store.sent_lately({doubtful.destination}, RECALLED)
+            if m.id != doubtful.id
+        )
 
     def _claimed(self, doubtful: Message, bearer: str, receipt: Receipt) -> Found | None:
         """The number alone told: of a text in parts, it is the first that has no id yet, if none has this one."""
@@ -338,9 +365,20 @@ def _tried_before(m: Message) -> bool:
     return m.tries > (0 if m.state in WAITING else 1)
 
 
+def _awaits_receipt(m: Message, bearer: str) -> bool:
+    """Whether this bearer has accepted it, or a part of it, and may tell what became of that."""
+    if m.part_states is None:
+        return m.state is State.ENROUTE and m.bearer == bearer
+    return any(part.state is State.ENROUTE and part.bearer == bearer for part in m.part_states)
+
+
 def _given_up(m: Message) -> bool:
-    """Whether it ended without the carrier's word."""
-    return m.state is State.UNKNOWN and m.part_states is None and not m.carrier_id
+    """Whether it ended without the carrier's word, be it of one part only."""
+    if m.state is not State.UNKNOWN:
+        return False
+    if m.part_states is None:
+        return not m.carrier_id
+    return any(not part.carrier_id for part in m.part_states)
 
 
 def _settled(messages: Iterable[Message]) -> Iterator[tuple[Message, int, str, str]]:

@@ -116,22 +116,32 @@ class Road:
 
     def room(self, now: float, kind: int = _LOWEST) -> int:
         """How many more segments of this kind may be made INFLIGHT now; a reserve leaves higher kinds more."""
-        if not self.open or self.adaptive.paused(now):
-            return 0
-        free = self.bearer.credit() - self.answers.free(now)
-        if free <= 0:
-            return 0
-        if self.health.sick:  # one message at a time, to see whether it is well again
-            free = min(free, 1) if not self.unanswered else 0
-        ready = self.staged_count if kind == _LOWEST else sum(len(self.staged[k]) for k in range(kind + 1))
-        return min(free, self.throttle.free(now + AHEAD, kind)) - ready - self.taking
+        free = self._free(now)
+        return self._share(free, now, kind) if free > 0 else 0
 
     def rooms(self, now: float) -> list[int]:
         """The same for each kind, that of the others counted."""
-        highest = self.room(now, 0) if self.reserves else self.room(now)
-        if highest <= 0 or not self.reserves:
-            return [highest] * len(self.staged)
-        return [highest, *(self.room(now, kind) for kind in range(1, len(self.staged)))]
+        free = self._free(now)
+        if free <= 0:
+            return [0] * len(self.staged)
+        if not self.reserves:
+            return [self._share(free, now, _LOWEST)] * len(self.staged)
+        return [self._share(free, now, kind) for kind in range(len(self.staged))]
+
+    def _free(self, now: float) -> int:
+        """What the bearer would take now, whatever the rate says and whoever stands ready."""
+        if not self.open or self.adaptive.paused(now):
+            return 0
+        free = self.bearer.credit() - self.answers.free(now)
+        if free > 0 and self.health.sick:  # one message at a time, to see whether it is well again
+            return 0 if self.unanswered else 1
+        return free
+
+    def _share(self, free: int, now: float, kind: int) -> int:
+        ready = self.staged_count
+        if kind != _LOWEST:
+            ready = sum([len(self.staged[k]) for k in range(kind + 1)])
+        return min(free, self.throttle.free(now + AHEAD, kind)) - ready - self.taking
 
     def look_at(self, outcomes: Iterable[Accepted | Refused | Unsent | Doubtful], now: float) -> str:
         """What these answers say of the bearer itself: "sick" or "well" when that has just changed, else ""."""

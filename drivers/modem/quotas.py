@@ -212,7 +212,8 @@ class SimQuota:
         self._recipients = {name: each for name, each in known if self._over(each, MONTH, now) > now}
 
     def _used(self, window: float, now: float) -> int:
-        return sum(each.segments for each in self._counted(window, now))
+        since, lived = now - window, self._lived - window  # as _over() says, for all at once
+        return sum([each.segments for each in self._spent if each.at > since and each.lived > lived])
 
     def _counted(self, window: float, now: float) -> list[_Spent]:
         return [each for each in self._spent if self._over(each, window, now) > now]

@@ -93,6 +93,7 @@ class Session:
         self.window = Window(window, response_timeout)
         self._trust_tlvs = trust_tlvs
         self._max_pdu = max_pdu
+        self._sends = False
         self._welcome = WELCOME[side, BindState.OPEN]
         self._buffer = b""
         self._out: list[bytes] = []
@@ -109,7 +110,7 @@ class Session:
     @property
     def room(self) -> int:
         """Requests that send() takes now: free slots, 0 unless bound so that we may send messages."""
-        if (self.side, self.state) in SENDERS:
+        if self._sends:
             return max(0, self.window.size - len(self.window.pending))
         return 0
 
@@ -394,4 +395,5 @@ class Session:
 
     def _enter(self, state: BindState) -> None:
         self.state = state
+        self._sends = (self.side, state) in SENDERS
         self._welcome = WELCOME.get((self.side, state), NOT_BOUND)

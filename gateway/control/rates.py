@@ -10,7 +10,7 @@ from gateway.lifecycle import Cause
 __all__ = ["Rates", "counters", "totals"]
 
 SPAN = 10
-_GROUP = {
+_GROUP: dict[int, str] = {
     Cause.ADMIT: "admitted",
     Cause.ADMIT_AT_ONCE: "admitted",
     Cause.ACCEPT: "accepted",
@@ -23,6 +23,7 @@ _GROUP = {
     Cause.REFUSE: "failed",
     Cause.OUTLIVE: "failed",
 }
+_ADMITTED = frozenset({int(Cause.ADMIT), int(Cause.ADMIT_AT_ONCE)})
 
 Counts = Mapping[tuple[int, int, str, str], int]
 
@@ -30,8 +31,8 @@ Counts = Mapping[tuple[int, int, str, str], int]
 def totals(counts: Counts) -> dict[str, int]:
     """Messages since the start by what an operator calls it: admitted, accepted, delivered, failed."""
     found = {"admitted": 0, "accepted": 0, "delivered": 0, "failed": 0}
-    for (cause, *_), count in counts.items():
-        group = _GROUP.get(Cause(cause))
+    for key, count in counts.items():
+        group = _GROUP.get(key[0])
         if group is not None:
             found[group] += count
     return found
@@ -43,7 +44,7 @@ def counters(counts: Counts, accepted: Mapping[str, int]) -> dict[str, int]:
     for name, count in accepted.items():
         found[f"bearer {name}"] = count
     for (cause, _, account, _), count in counts.items():
-        if cause in (Cause.ADMIT, Cause.ADMIT_AT_ONCE):
+        if cause in _ADMITTED:
             found[f"account {account}"] = found.get(f"account {account}", 0) + count
     return found
 

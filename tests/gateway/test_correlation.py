@@ -88,6 +88,23 @@ def test_an_id_whose_receipt_is_repeated_stays_known():
         known.tidy(float(now))
         assert known.find("orange", "1a") is not None
     assert known.find("orange", "2b") is None, "the store knows what still waits"
+    for now in range(2000, 6000, 50):
+        known.tidy(float(now))
+        if now % 800 == 0:
+            assert known.find("orange", "1a") is not None
+    for now in range(6000, 8000, 50):
+        known.tidy(float(now))
+    assert known.find("orange", "1a") is None
+
+
+def test_what_is_repeated_is_bounded_by_two_generations(monkeypatch):
+    monkeypatch.setattr("gateway.correlation.MOST_REPEATED", 10)
+    known = Correlation()
+    for n in range(100):
+        known.add("orange", str(n), delivered(n), -1)
+        assert known.find("orange", str(n)) is not None
+        known.tidy(1000.0 + n / 100)
+    assert len(known._repeated) + len(known._repeated_before) <= 20
 
 
 def test_what_the_last_process_had_settled_is_known_for_a_while():
@@ -96,6 +113,6 @@ def test_what_the_last_process_had_settled_is_known_for_a_while():
     known.tidy(1599.0)
     assert known.find("sfr", "ab") is None
     assert known.find("orange", "ab") == (m, -1)
-    for now in range(1601, 1801, 50):
+    for now in range(1601, 3601, 50):
         known.tidy(float(now))
     assert known.find("orange", "ab") is None

@@ -73,6 +73,35 @@ def test_what_comes_behind_one_that_waits_leaves_at_once_when_there_is_room_agai
     asyncio.run(story())
 
 
+def test_who_was_put_off_so_is_not_overtaken_when_another_flow_waits_meanwhile(tmp_path):
+    """Its own batch is not written yet, the other flow's is on its way: a third of the first flow comes behind both."""
+
+    async def story():
+        async with core(tmp_path) as gw:
+            gw.a.window = 0
+            first, second, third = gw.sms(), gw.sms(), gw.sms()
+            batches = [gw.intake.submit(gw.shop, [first])]
+            while gw.store.begun == gw.store.transactions:
+                await asyncio.sleep(0)
+            others = (second, gw.sms(tag="another flow"), third)
+            batches += [gw.intake.submit(gw.shop, [message]) for message in others]
+            assert (second.state, third.state) == (State.NEW, State.NEW)
+            await asyncio.wait([each.durable for each in batches])
+            gw.a.window = 10
+            await gw.passes(1)
+            order = [segment.id for segment in gw.a.seen]
+            assert [each for each in order if each in (first.id, second.id, third.id)] == [
+                first.id,
+                second.id,
+                third.id,
+            ]
+            assert len(order) == 4
+            assert not gw.dispatcher._coming
+            assert not gw.intake._put_off
+
+    asyncio.run(story())
+
+
 def test_it_is_refused_like_the_one_it_stands_behind_when_the_disk_is_full(tmp_path):
     async def story():
         async with core(tmp_path) as gw:
@@ -81,13 +110,13 @@ def test_it_is_refused_like_the_one_it_stands_behind_when_the_disk_is_full(tmp_p
             one = gw.intake.submit(gw.shop, [bad])
             while gw.store.begun == gw.store.transactions:
                 await asyncio.sleep(0)
-            gw.store._db.execute("PRAGMA query_only=1")  # from the next transaction on
+            gw.store._scribe._transactions._db.execute("PRAGMA query_only=1")  # from the next transaction on
             two = gw.intake.submit(gw.shop, [good])
             await asyncio.wait([one.durable, two.durable])
             assert one.answers[0].status == 0
             assert two.answers[0].status == SYSTEM_ERROR
             assert two.durable.exception() is not None
-            gw.store._db.execute("PRAGMA query_only=0")
+            gw.store._scribe._transactions._db.execute("PRAGMA query_only=0")
             assert not gw.dispatcher._coming
 
     asyncio.run(story())

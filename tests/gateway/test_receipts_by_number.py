@@ -152,6 +152,69 @@ def test_a_receipt_that_is_repeated_for_long_is_no_news_of_one_in_doubt(tmp_path
     asyncio.run(story())
 
 
+def test_without_an_id_it_may_be_about_what_was_accepted_for_the_same_number(tmp_path):
+    """A SIM's, once the modem's references were forgotten."""
+
+    async def story():
+        async with core(tmp_path, on_doubt="wait") as gw:
+            accepted, (carrier_id,) = await sent(gw)
+            doubtful = gw.sms()
+            await gw.submit(doubtful)
+            gw.a.doubt()
+            gw.a.receipt("")
+            await gw.settled()
+            assert (gw.state(doubtful), gw.receipts.orphans) == (State.INFLIGHT, 1)
+            gw.a.receipt(carrier_id)
+            await gw.settled()
+            gw.a.receipt("")
+            await gw.settled()
+            assert (gw.state(accepted), gw.state(doubtful)) == (State.DELIVERED, State.DELIVERED)
+
+    asyncio.run(story())
+
+
+def forget(gw):
+    """As a minute or two later."""
+    gw.correlation._young.clear()
+    gw.correlation._old.clear()
+    gw.correlation._repeated.clear()
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["", "and the process dies"])
+def test_what_was_told_before_a_message_came_is_no_news_of_that_one(tmp_path, dies):
+    """A carrier that does not read our answers, and repeats a receipt once we have forgotten what it is about."""
+
+    async def story():
+        clock = Clock()
+        async with core(tmp_path, clock=clock, on_doubt="wait") as gw:
+            _, (carrier_id,) = await sent(gw)
+            gw.a.receipt(carrier_id)
+            await gw.settled()
+            forget(gw)
+            gw.a.receipt(carrier_id)
+            await gw.passes(60)
+            doubtful = gw.sms()
+            await gw.submit(doubtful)
+            gw.a.receipt(carrier_id)
+            await gw.settled()
+            if not dies:
+                gw.a.doubt()
+                await gw.passes(1)
+                await gw.sweeper.turn()
+                gw.a.receipt(carrier_id)
+                await gw.settled()
+                assert gw.state(doubtful) is State.INFLIGHT
+        if dies:
+            async with core(tmp_path, clock=clock, on_doubt="wait") as gw:
+                forget(gw)
+                gw.a.receipt(carrier_id)
+                await gw.settled()
+                await gw.sweeper.turn()
+                assert gw.state(doubtful) is State.INFLIGHT
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("action", ["resend", "stop"])
 def test_who_was_sent_again_or_given_up_may_be_the_one_that_a_receipt_is_about(tmp_path, action):
     async def story():
@@ -179,10 +242,11 @@ def test_who_was_sent_again_or_given_up_may_be_the_one_that_a_receipt_is_about(t
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(("action", "became"), [("resend", State.QUEUED), ("stop", State.UNKNOWN)])
 @pytest.mark.parametrize("text", [b"Bonjour", LONG], ids=["short", "long"])
-def test_who_was_sent_again_in_a_life_before_may_be_the_one_too(tmp_path, text):
+def test_who_was_sent_again_or_given_up_in_a_life_before_may_be_the_one_too(tmp_path, text, action, became):
     async def story():
-        listed = [account(on_doubt="resend"), account("bank", on_doubt="wait")]
+        listed = [account(on_doubt=action), account("bank", on_doubt="wait")]
         clock = Clock()
         async with core(tmp_path, clock=clock, accounts=listed) as gw:
             first, second = gw.sms(text=text), gw.sms(account="bank")
@@ -190,7 +254,7 @@ def test_who_was_sent_again_in_a_life_before_may_be_the_one_too(tmp_path, text):
             await gw.submit(second)  # the process dies: both were on the wire
         full = {"window": 0}
         async with core(tmp_path, clock=clock, accounts=listed, road=full) as gw:
-            assert gw.row(first.id) == (int(State.QUEUED),)  # to be sent again, when the process dies again
+            assert gw.row(first.id) == (int(became),)  # when the process dies again
         async with core(tmp_path, clock=clock, accounts=listed, road=full) as gw:
             gw.a.receipt("x9")  # its first try's
             await gw.settled()

@@ -41,7 +41,7 @@ class Bounded:
         tasks = [task for task in asyncio.all_tasks(process.loop) if not task.done()]
         if len(tasks) > 40:
             wrong("bounded", f"{len(tasks)} tasks when all is calm")
-        wires = sum(len(actor.connections) for actor in storm.actors.values())
+        wires = sum(len(actor.connections) for actor in storm.actors.values()) + storm.operator.asking
         if len(storm.network.wires) > wires:
             wrong("bounded", f"{len(storm.network.wires)} connections when all is calm, {wires} have a peer")
         more = _descriptors() - self._descriptors

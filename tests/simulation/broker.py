@@ -145,7 +145,7 @@ class _Session:
             seconds += 3 * self.broker.random.random()
         if "hangs" in moods:
             seconds = PATIENCE
-        loop = asyncio.get_running_loop()
+        loop = Process.current.loop
         assert isinstance(loop, SimLoop)
         waited = loop.create_future()
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import pickle
+import random
 import select
 import signal
+import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from simulation.faults import Fault
 from simulation.mistakes import MISTAKES
 from simulation.process import known_law
+from simulation.shape import Cast, configuration
 from simulation.storm import run
+from system.gatewayconfig import written
+
+from gateway.config import load_config
 
 __all__ = ["Outcome", "in_child", "in_children"]
 
@@ -62,8 +70,17 @@ def _work(seed: int, faults: list[Fault] | None, days: float, mistake: str | Non
     return outcome
 
 
+@functools.cache
+def _prepare() -> None:
+    """What each run would read and work out for itself, and is the same for all."""
+    known_law("fr")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        load_config(written(folder, configuration(folder, random.Random(0), Cast(True, True, True))), {})
+
+
 def _fork(*task: object) -> tuple[int, int]:
-    known_law("fr")  # slow to read, the same for all
+    _prepare()
     read, write = os.pipe()
     pid = os.fork()
     if pid:

@@ -8,16 +8,21 @@ loop leaps: timers that come due meanwhile run late, together, as after a suspen
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
+import itertools
 import math
+from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 __all__ = ["Crash", "SimLoop", "Spinning", "World"]
 
 QUIET, IDLE = 0.25, 0.1
 """Seconds without a word between gateway and world after which the loop leaps: by as long as it has lasted while something
-waits to leave, so that timers run late by no more than that; three times as far, and sooner, while nothing does."""
+waits to leave or for its answer, so that timers run late by no more than that; `stride` times as far, and sooner, while
+nothing does."""
 SPIN = 2_000_000
 """Handles at one moment: more means that something turns without time going by."""
 
@@ -31,11 +36,15 @@ class Spinning(AssertionError):
 
 
 class World:
-    """now: seconds of virtual time. leap: how far time may be skipped at most while all is quiet, in seconds."""
+    """now: seconds of virtual time. leap: how far time may be skipped at most while all is quiet, in seconds.
 
-    def __init__(self, leap: float = 60.0) -> None:
+    stride: how many times as far as it has been quiet.
+    """
+
+    def __init__(self, leap: float = 60.0, stride: float = 3.0) -> None:
         self.now = 0.0
         self.leap = leap
+        self.stride = stride
         self.spoken = 0.0
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._serial = 0
@@ -63,10 +72,35 @@ class World:
             call(*args)
 
 
+class _Handle:
+    """As asyncio.Handle and TimerHandle, without what is for debugging: there are thousands to a simulated minute.
+
+    callback: None once it is cancelled; it is dropped when it comes up.
+    """
+
+    __slots__ = ("_when", "args", "callback", "context")
+
+    def __init__(self, callback: Any, args: tuple[Any, ...], context: Any, when: float = 0.0) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self._when = when
+
+    def cancel(self) -> None:
+        self.callback = None
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        return self.callback is None
+
+    def when(self) -> float:
+        return self._when
+
+
 class SimLoop(asyncio.BaseEventLoop):
     """One process's loop. steps: handles run so far; crash_at: the one before which the process dies.
 
-    busy(): whether something waits to leave.
+    busy(): whether something waits to leave, or for its answer. Whoever turns it has made it the running loop.
     """
 
     def __init__(self, world: World, network: Any, draw: Callable[[], float]) -> None:
@@ -77,8 +111,12 @@ class SimLoop(asyncio.BaseEventLoop):
         self.crash_at = -1
         self.dead = False
         self.busy: Callable[[], bool] = lambda: True
+        self.create_future = functools.partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
         self._draw = draw
         self._spin = 0
+        self._due: deque[_Handle] = deque()
+        self._timers: list[tuple[float, int, _Handle]] = []
+        self._serial = itertools.count()
         self.complaints: list[str] = []
         self.set_exception_handler(self._complain)
 
@@ -88,65 +126,62 @@ class SimLoop(asyncio.BaseEventLoop):
     # ── one turn ─────────────────────────────────────────────────────────────────────────────────────────
     def turn(self) -> None:
         """Everything that is ready now; when nothing is, time goes on to whatever is next."""
-        ready: Any = self._ready  # type: ignore[attr-defined]
-        if not ready:
+        due = self._due
+        if not due:
             self._pass_time()
             self._spin = 0
         if self.crash_at >= 0:
-            self._turn_and_die(ready)
+            self._turn_and_die(due)
             return
-        asyncio._set_running_loop(self)
-        try:
-            count = len(ready)
-            for _ in range(count):
-                handle = ready.popleft()
-                if not handle._cancelled:
-                    handle._run()
-        finally:
-            asyncio._set_running_loop(None)
+        count = len(due)
+        for _ in range(count):
+            handle = due.popleft()
+            if handle.callback is not None:
+                try:
+                    handle.context.run(handle.callback, *handle.args)
+                except Exception as error:
+                    self._failed(handle, error)
         self.steps += count
         self._spin += count
         if self._spin > SPIN:
             raise Spinning(f"{SPIN} callbacks at {self.world.now:.3f}")
 
-    def _turn_and_die(self, ready: Any) -> None:
+    def _turn_and_die(self, due: deque[_Handle]) -> None:
         """The same where the death is near: one handle after another is counted."""
-        asyncio._set_running_loop(self)
-        try:
-            for _ in range(len(ready)):
-                if self.steps >= self.crash_at >= 0:
-                    raise Crash
-                self.steps += 1
-                handle = ready.popleft()
-                if not handle._cancelled:
-                    handle._run()
-        finally:
-            asyncio._set_running_loop(None)
+        for _ in range(len(due)):
+            if self.steps >= self.crash_at >= 0:
+                raise Crash
+            self.steps += 1
+            handle = due.popleft()
+            if handle.callback is not None:
+                try:
+                    handle.context.run(handle.callback, *handle.args)
+                except Exception as error:
+                    self._failed(handle, error)
+
+    def _failed(self, handle: _Handle, error: Exception) -> None:
+        self.call_exception_handler({"message": f"Exception in {handle.callback!r}", "exception": error})
 
     def _pass_time(self) -> None:
         world = self.world
-        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        while timers and timers[0]._cancelled:
-            heapq.heappop(timers)._scheduled = False
-        timer = timers[0]._when if timers else math.inf
+        timers = self._timers
+        while timers and timers[0][2].callback is None:
+            heapq.heappop(timers)
+        timer = timers[0][0] if timers else math.inf
         event = world.next
         if timer < event and (silence := world.now - world.spoken) > IDLE:
             if not self.busy():
-                timer = max(timer, world.now + min(world.leap, 3 * silence))
+                timer = max(timer, world.now + min(world.leap, world.stride * silence))
             elif silence > QUIET:
                 timer = max(timer, world.now + min(world.leap, silence))
         world.now = max(world.now, min(timer, event))
         world.run_due()
-        while timers and timers[0]._when <= world.now:
-            handle = heapq.heappop(timers)
-            handle._scheduled = False
-            self._ready.append(handle)  # type: ignore[attr-defined]
+        now = world.now  # a stall may have moved it
+        while timers and timers[0][0] <= now:
+            self._due.append(heapq.heappop(timers)[2])
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Cancelled timers are dropped when they come up."""
-
-    def _write_to_self(self) -> None:
-        """Nobody sleeps in a selector."""
+        raise AssertionError("its timers are not asyncio's")
 
     def _process_events(self, event_list: Any) -> None:
         raise AssertionError("there is no selector")
@@ -155,20 +190,27 @@ class SimLoop(asyncio.BaseEventLoop):
         error = context.get("exception")
         self.complaints.append(f"{context.get('message')}: {error!r}")
 
-    # ── timers: as BaseEventLoop's, without its checks ───────────────────────────────────────────────────
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)  # type: ignore[attr-defined]
+    def __del__(self) -> None:
+        """A process that was killed closes nothing."""
+
+    # ── handles: as BaseEventLoop's, without its checks ──────────────────────────────────────────────────
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        handle = _Handle(callback, args, copy_context() if context is None else context)
+        self._due.append(handle)
         return handle
 
-    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
-        return self.call_at(self.world.now + delay, callback, *args, context=context)
+    call_soon_threadsafe = call_soon  # all threads are one
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-        timer._scheduled = True
-        return timer
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        when = self.world.now + delay
+        handle = _Handle(callback, args, copy_context() if context is None else context, when)
+        heapq.heappush(self._timers, (when, next(self._serial), handle))
+        return handle
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        handle = _Handle(callback, args, copy_context() if context is None else context, when)
+        heapq.heappush(self._timers, (when, next(self._serial), handle))
+        return handle
 
     # ── what would leave the process ─────────────────────────────────────────────────────────────────────
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:

@@ -11,7 +11,7 @@ from collections import deque
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from simulation.books import Ask, Attempt, Books
+from simulation.books import Ask, Attempt, Books, Reply
 from simulation.judge_lanes import judge_lanes
 from simulation.judge_lines import judge_lines
 from simulation.judge_quota import judge_quota
@@ -261,9 +261,19 @@ class Judge:
             for one, two in itertools.pairwise(asks):
                 first, second = one.attempts[0].handed, two.attempts[0].handed
                 if second < first and not self._disturbed(min(one.accepted_at, second) - 60, first + 60):
-                    if key[1] == "PROMO":
-                        continue  # rules postpone each by itself
+                    if key[1] == "PROMO" or self._gave_way(key[4], one.accepted_at, first):
+                        continue  # rules postpone each by itself; what stood ready elsewhere comes from there
                     self.books.violation("order", f"{two} left at {second:.3f} before {one} at {first:.3f}")
+
+    def _gave_way(self, bearer: str, begin: float, end: float) -> bool:
+        """Whether another bearer of the route refused, or did not answer, between: what stood ready for it takes this."""
+        return any(
+            attempt.status != 0
+            and attempt.bearer != bearer
+            and begin - RESPONSE_TIMEOUT <= attempt.handed <= end
+            for ask in self.books.asks.values()
+            for attempt in ask.attempts
+        )
 
     def _frequency(self) -> None:
         """No number gets more than PER_DAY marketing messages in any 24 hours, by the moment they were taken."""
@@ -280,6 +290,22 @@ class Judge:
                         f"{PER_DAY + 1} marketing messages to {number} within {timedelta(milliseconds=last - first)}",
                     )
 
+    def _as_another(self, reply: Reply) -> bool:
+        """A STOP has no token: where one number sends several, who was given twice may have been another."""
+        twins = self._twins(reply)
+        given = sum(ok for each in twins for _, ok in each.given)
+        return len(twins) > 1 and given >= sum(each.taken >= 0 for each in twins)
+
+    def _has_twins(self, reply: Reply) -> bool:
+        return len(self._twins(reply)) > 1
+
+    def _twins(self, reply: Reply) -> list[Reply]:
+        """Those that look like this one: STOPs of the same number to the same; else none but itself."""
+        if reply.text != "STOP":
+            return [reply]
+        where = reply.source, reply.to
+        return [r for r in self.books.replies.values() if r.text == "STOP" and (r.source, r.to) == where]
+
     def _replies(self) -> None:
         for reply in self.books.replies.values():
             good = [at for at, ok in reply.given if ok]
@@ -287,7 +313,13 @@ class Judge:
             scattered = (
                 waited and reply.pieces
             )  # one at a time; a piece without the whole token is nobody's in the books
-            if reply.taken >= 0 and reply.owner and not good and not scattered:
+            if (
+                reply.taken >= 0
+                and reply.owner
+                and not good
+                and not scattered
+                and not self._as_another(reply)
+            ):
                 self.books.violation(
                     "reply", f"{reply.token} to {reply.owner} was taken at {reply.taken:.3f} and never given"
                 )
@@ -297,5 +329,6 @@ class Judge:
                 and max(reply.taken, good[0]) < good[-1] - REMEMBERED
                 and not self._disturbed(good[0] - 120, good[-1])
                 and not self._dropped(reply.owner, good[0], good[-1])
+                and not self._has_twins(reply)
             ):
                 self.books.violation("reply", f"{reply.token} was given at {good}")

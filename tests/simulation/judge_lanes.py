@@ -19,9 +19,8 @@ TWENTIETHS = 0.2
 """The floors of three lanes, rounded up."""
 EACH = 19
 """Segments of OTPs that may pass a lane that waits for each segment of its last text: a twentieth is its floor."""
-HUNGER = 30
+HUNGER = 45
 """And those that stood ready for the window when its turn came, and what an OTP of three segments is above."""
-LONGEST = 3
 Left = list[tuple[float, Ask, Attempt]]
 
 
@@ -45,7 +44,15 @@ def judge_lanes(books: Books, disturbed: Callable[[float, float], bool]) -> None
         if ask.kind == "OTP":
             _first(books, ask, passed)
         else:
-            _fed(books, ask, passed)
+            before = next(
+                (
+                    o
+                    for _, o, _ in reversed(left[: bisect_left(left, begin, key=_when)])
+                    if o.kind == ask.kind
+                ),
+                ask,
+            )
+            _fed(books, ask, passed, before.parts)
 
 
 def _when(each: tuple[float, Ask, Attempt]) -> float:
@@ -66,9 +73,9 @@ def _first(books: Books, ask: Ask, passed: Left) -> None:
         )
 
 
-def _fed(books: Books, ask: Ask, passed: Left) -> None:
-    """The longest run of OTPs with nobody of its lane among them; what left of it before we look may have been long."""
-    run, last = 0, LONGEST
+def _fed(books: Books, ask: Ask, passed: Left, last: int) -> None:
+    """The longest run of OTPs with nobody of its lane among them. last: the segments of what left of it before."""
+    run = 0
     for _, other, _ in passed:
         if other.kind == ask.kind:
             run, last = 0, other.parts

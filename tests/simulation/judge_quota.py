@@ -19,6 +19,8 @@ PARIS = ZoneInfo("Europe/Paris")
 SPENT = 0x0404
 EPOCH_MS = 1_704_067_200_000
 """2024: an id's upper bits are milliseconds since then (docs/decisions.md)."""
+ON_ITS_WAY = 30.0
+"""Seconds that an answer may take to an application whose line is slow."""
 NEVER_LEFT = {"EXPIRED", "DELETED", "REJECTD"}
 SLOWER = {0x14, 0x58}
 """A carrier's answers that say: not now."""
@@ -69,7 +71,10 @@ def _refused_rightly(books: Books, asks: list[Ask], per_day: int, per_month: int
             confirmed = sum(reply.text == "STOP" and reply.owner == ask.account and reply.begun <= at
                             for reply in books.replies.values())  # fmt: skip
             sums = [confirmed, confirmed]  # the gateway answers a STOP as this account
-            today = [_period(books.base_ms + int(1000 * at), form) for form in ("%Y-%m-%d", "%Y-%m")]
+            today, before = ([_period(books.base_ms + int(1000 * when), form) for form in ("%Y-%m-%d", "%Y-%m")]
+                             for when in (at, at - ON_ITS_WAY))  # fmt: skip
+            if today != before:
+                continue  # an answer that was on its way at midnight speaks of the day before
             for other in asks:
                 if other is ask or not (0 <= other.asked_at <= at) or _credited(books, other, at):
                     continue

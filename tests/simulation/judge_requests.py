@@ -20,7 +20,9 @@ def judge_requests(books: Books) -> None:
 
 
 def _schedule(books: Books, ask: Ask) -> None:
-    """What is for later does not leave sooner, by the gateway's own clock."""
+    """What is for later does not leave sooner, by the gateway's own clock at the try that it took, whichever that was."""
+    if books.jumped and ask.tries > 1:
+        return
     due = ask.accepted_wall + int(ask.wait * 1000)
     for attempt in ask.attempts if ask.wait else ():
         if attempt.wall < due - 1000:

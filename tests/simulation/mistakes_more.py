@@ -7,17 +7,20 @@ from typing import Any
 from simulation.mistakes import mistake, wrap
 
 import drivers.modem.pin
+import gateway.answers
 import gateway.dispatch
 import gateway.queue
 import gateway.road
 from drivers.modem.pin import Lock
-from gateway.answers import Answer
+from gateway.answers import Answer, never_left
 from gateway.desk import Desk
+from gateway.dispatch import Dispatcher
 from gateway.doubts import Doubts
 from gateway.intake import Intake
 from gateway.listeners.submission import Submissions
 from gateway.model import LANES
 from gateway.outbox import Outbox
+from gateway.queue import ActiveQueue
 from gateway.rules.quota import QuotaRule
 from gateway.topics import Tree
 
@@ -33,6 +36,32 @@ def credits_nothing() -> None:
 @mistake("the quota is looked at, and nothing is ever counted")
 def counts_nothing() -> None:
     QuotaRule.taken = lambda self, *_: None  # type: ignore[method-assign, assignment]
+
+
+@mistake("what has ended is credited again, though a carrier was asked for it", within=120)
+def credits_what_was_tried() -> None:
+    gateway.answers.never_left = lambda state, error, sent_at, tries: never_left(state, error, sent_at, 0)
+
+
+@mistake("who has left the queue stays in its table of those that stand there")
+def forgets_nobody() -> None:
+    ActiveQueue.taken = lambda self, messages: None  # type: ignore[method-assign]
+
+
+@mistake(
+    "who waits aside is nobody's any more when he is taken from there, before it is written that he leaves",
+    within=120,
+)
+def forgets_too_soon() -> None:
+    def make(from_aside: Any) -> Any:
+        def taken(self: Any, *args: Any) -> Any:
+            found = from_aside(self, *args)
+            self._queue.taken(found)
+            return found
+
+        return taken
+
+    wrap(Dispatcher, "_from_aside", make)
 
 
 @mistake("all kinds stand in one lane")

@@ -25,6 +25,7 @@ class Operator:
         self.storm = storm
         self.random = draw
         self.held: list[dict[str, str]] = []
+        self.asking = 0
 
     def ask(
         self, verb: str, args: dict[str, Any], then: Callable[[dict[str, Any]], object] = lambda _: None
@@ -32,11 +33,13 @@ class Operator:
         """One request; then() hears the last line of the answer that has one."""
         storm = self.storm
         received = bytearray()
+        self.asking += 1
 
         def data(octets: bytes) -> None:
             received.extend(octets)
 
         def end() -> None:
+            self.asking -= 1
             lines = [json.loads(line) for line in bytes(received).splitlines()]
             answer = next((line for line in lines if "data" in line or "error" in line), {})
             storm.books.tell("operator", f"{verb} {args}: {str(answer)[:100]}")
@@ -44,6 +47,7 @@ class Operator:
 
         def opened(plug: Plug | None) -> None:
             if plug is None or not plug.open:
+                self.asking -= 1
                 then({})
                 return
             plug.on_data, plug.on_end = data, end

@@ -84,6 +84,8 @@ class Storm:
         draw = self._draw("shape")
         self.cast = cast = Cast.drawn(self._draw("cast"))
         self.http = cast.http
+        if not cast.modem:  # which has timers of its own, and much to say
+            self.world.leap, self.world.stride = 120.0, 8.0
         self.table = configuration(self.folder, draw, cast)
         self.config = self.write_configuration()
         self.carriers = {
@@ -110,6 +112,7 @@ class Storm:
         )
         self.process: Process | None = None
         self._frames: dict[Plug, wire.Deframer] = {}
+        self._bearers = {carrier.port: name for name, carrier in self.carriers.items()}
         self.traffic = Traffic(self, self._draw("traffic"))
         self.bounded = Bounded(self)
         self._power = False
@@ -235,11 +238,11 @@ class Storm:
         if process is not None and process.ready:
             process.ready = False
             process.stop()
-            self.world.after(120, self._must_have_stopped, process)
+            self.world.after(300, self._must_have_stopped, process)  # its timers may be late by a leap
 
     def _must_have_stopped(self, process: Process) -> None:
         if process is self.process and not process.stopped and not self.disk.refuse:
-            self.books.violation("stop", "the gateway did not stop within 120 s of SIGTERM")
+            self.books.violation("stop", "the gateway did not stop within 300 s of SIGTERM")
 
     def stall(self, seconds: float) -> None:
         self.world.now += seconds
@@ -261,8 +264,8 @@ class Storm:
         self.digest.update(f"{self.world.now:.9f} {plug.port} ".encode())
         if plug.port != "control":  # which tells of paths and of the machine
             self.digest.update(octets)
-        bearer = next((name for name, c in self.carriers.items() if c.port == plug.port), "")
-        if not bearer:
+        bearer = self._bearers.get(plug.port)
+        if bearer is None:
             return
         frames = self._frames.setdefault(plug, wire.Deframer())
         for command, _, _, body in frames.feed(octets):
@@ -295,7 +298,7 @@ class Storm:
     def _calm(self) -> None:
         """Everything is mended, everybody is there."""
         self.books.tell("world", "calm")
-        self.world.leap = 60.0 if self.cast.modem else 300.0
+        self.world.leap = 60.0 if self.cast.modem else 600.0
         self.disk.refuse, self.disk.stall, self.disk.cut_at = "", 0.0, 0
         self._full_until = -1.0
         self.network.deaf.clear()

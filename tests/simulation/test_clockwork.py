@@ -17,12 +17,12 @@ def looped(main, world=None, network=None):
     loop = SimLoop(world, network, random.Random(1).random)
     asyncio._set_running_loop(loop)
     task = loop.create_task(main())
-    asyncio._set_running_loop(None)
     try:
         while not task.done():
             loop.turn()
         return task.result()
     finally:
+        asyncio._set_running_loop(None)
         task._log_destroy_pending = False
         loop.close()
 
@@ -78,11 +78,11 @@ def test_a_process_dies_between_two_callbacks():
     loop = SimLoop(world, None, random.Random(1).random)
     asyncio._set_running_loop(loop)
     task = loop.create_task(main())
-    asyncio._set_running_loop(None)
     loop.crash_at = 7
     with pytest.raises(Crash):
         while True:
             loop.turn()
+    asyncio._set_running_loop(None)
     assert loop.steps == 7
     assert not task.done()
     loop.close()

@@ -2,7 +2,8 @@
 
 import pytest
 from simulation.books import Ask, Attempt, Books, Reply
-from simulation.judge_lanes import EACH, HUNGER, LONGEST, READY, judge_lanes
+from simulation.judge import Judge
+from simulation.judge_lanes import EACH, HUNGER, READY, judge_lanes
 from simulation.judge_lines import judge_lines
 from simulation.judge_quota import EPOCH_MS, SPENT, judge_quota
 from simulation.judge_requests import judge_requests
@@ -75,6 +76,14 @@ def test_what_stood_ready_when_a_process_died_need_not_be_credited(books, died, 
     assert found(books) == wrong
 
 
+@pytest.mark.parametrize(("at", "wrong"), [(43_202.0, []), (43_300.0, ["quota"])])
+def test_what_was_refused_just_before_midnight_may_be_heard_behind_it(books, at, wrong):
+    taken(books, "M1", 10.0, parts=5, left=11.0)
+    refused(books, "M2", at)
+    judge_quota(books, "club", 5, 100)
+    assert found(books) == wrong
+
+
 def test_a_quota_begins_anew_at_midnight(books):
     midnight = 12 * 3600.0
     taken(books, "M1", midnight - 10, parts=5, left=midnight - 9)
@@ -90,8 +99,8 @@ def test_a_quota_begins_anew_at_midnight(books):
         ("OTP", "PROMO", READY, []),
         ("OTP", "PROMO", 3 * READY, ["lanes"]),
         ("OTP", "OTP", 3 * READY, []),
-        ("TRANS", "OTP", EACH * LONGEST + HUNGER, []),
-        ("TRANS", "OTP", EACH * LONGEST + HUNGER + 1, ["lanes"]),
+        ("TRANS", "OTP", EACH + HUNGER, []),
+        ("TRANS", "OTP", EACH + HUNGER + 1, ["lanes"]),
     ],
 )
 def test_who_passes_whom(books, waits, passes, count, wrong):
@@ -104,13 +113,14 @@ def test_who_passes_whom(books, waits, passes, count, wrong):
 
 
 @pytest.mark.parametrize(("parts", "count", "wrong"), [(1, EACH + HUNGER, []), (1, EACH + HUNGER + 1, ["lanes"]),
-                                                       (2, EACH + HUNGER + 1, [])])  # fmt: skip
+                                                       (2, EACH + HUNGER + 1, []), (2, 2 * EACH + HUNGER + 1, ["lanes"])])  # fmt: skip
 @pytest.mark.parametrize("rate", [5.0, 50.0])
-def test_after_a_short_text_of_its_lane_it_waits_less(books, parts, count, wrong, rate):
+@pytest.mark.parametrize("when", [-5.0, 0.0], ids=["before it came", "and behind it"])
+def test_after_a_short_text_of_its_lane_it_waits_less(books, parts, count, wrong, rate, when):
     """And whatever the rate, that is, with a slot kept for OTPs too."""
     books.rates["alpha"] = [(0.0, rate)]
     taken(books, "M0", 0.0, left=1000.0)
-    taken(books, "M1", 0.0, parts=parts, left=0.5)
+    taken(books, "M1", when, parts=parts, left=when + 0.5)
     for n in range(2, count + 2):
         taken(books, f"M{n}", n, kind="OTP", left=n + 0.1)
     judge_lanes(books, lambda begin, end: False)
@@ -146,6 +156,29 @@ def test_what_an_application_reads_much_later_may_come_by_another_connection(boo
     assert found(books) == []
 
 
+@pytest.mark.parametrize(("given", "wrong"), [((True, True), []), ((True,), ["reply"])])
+def test_stops_of_one_number_cannot_be_told_apart(books, given, wrong):
+    """The first came again as if it were the second."""
+    for token, begun in (("S1", 10.0), ("S2", 20.0)):
+        stop = Reply(token, "+33612340001", "36180", "shop", "STOP", 1, begun)
+        stop.taken = begun + 1
+        books.replies[token] = stop
+    books.replies["S1"].given = [(11.0, False)]
+    books.replies["S2"].given = [(21.0 + n, ok) for n, ok in enumerate(given)]
+    Judge(books)._replies()
+    assert found(books) == wrong
+
+
+@pytest.mark.parametrize(("status", "wrong"), [(0, ["order"]), (0x14, []), (None, [])])
+def test_what_stood_ready_for_a_bearer_that_gave_way_comes_from_there(books, status, wrong):
+    for token, at, left in (("M1", 10.0, 12.0), ("M2", 10.001, 11.0)):
+        attempt = taken(books, token, at, left=left, bearer="beta").attempts[0]
+        attempt.status, attempt.heard = 0, left + 0.1
+    taken(books, "M3", 9.0, left=10.5, bearer="alpha", account="shop").attempts[0].status = status
+    Judge(books)._order()
+    assert found(books) == wrong
+
+
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────
 def cancelled_and_left(books):
     taken(books, "M1", 1.0, left=9.0).cancelled_at = 5.0
@@ -157,6 +190,12 @@ def left_and_cancelled(books):
 
 def early(books):
     taken(books, "M1", 1.0, left=60.0).wait = 120.0
+
+
+def early_at_one_try_of_two(books):
+    """Which of the two was taken cannot be seen, and the clock lay between."""
+    early(books)
+    books.asks["M1"].tries, books.jumped = 2, True
 
 
 def the_old_text(books):
@@ -189,6 +228,7 @@ def other_words(books):
         (cancelled_and_left, ["cancel"]),
         (left_and_cancelled, []),
         (early, ["schedule"]),
+        (early_at_one_try_of_two, []),
         (the_old_text, ["replace"]),
         (the_new_text, []),
         (forgotten, ["query"]),

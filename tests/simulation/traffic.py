@@ -77,10 +77,22 @@ class Traffic:
 
     def burst(self, name: str, level: float) -> None:
         """Many at once; at its worst one application's OTPs, among which the others' few must find their way."""
+        if name == "club" and 0.5 < level < 0.7:
+            self._in_vain(name)
         flood = level > 0.7
         for n in range(int(20 + 130 * level)):
             kind = ("TRANS" if n % 15 == 0 else "OTP") if flood else ""
             self.storm.world.after((1 if flood else 2) * self.random.random(), self.submit, name, kind)
+
+    def _in_vain(self, name: str) -> None:
+        """What it wants sent now no carrier answers, and the OTPs among it expire; then it wants more than its quota has."""
+        world = self.storm.world
+        for carrier in self.storm.carriers.values():
+            carrier.moods["silent"] = 1.0
+            world.after(12.0, carrier.moods.pop, "silent", None)
+            world.after(11.0, carrier.open_door, False)
+            world.after(330.0, carrier.open_door, True)
+        world.after(345.0, self.burst, name, 0.8)
 
     # ── phones ───────────────────────────────────────────────────────────────────────────────────────────
     def reply(self, level: float, owner: str = "") -> None:
