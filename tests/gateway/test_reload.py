@@ -59,12 +59,15 @@ def test_a_change_of_its_link_binds_that_bearer_anew_and_no_other(tmp_path):
     async def story():
         async with running(tmp_path) as gw:
             esme = await gw.esme()
-            sim, spare = gw.road("sim").bearer, gw.road("spare").bearer
+            sim, spare, throttle = gw.road("sim").bearer, gw.road("spare").bearer, gw.road("sim").throttle
             assert await gw.reload(('latency = "1ms"', 'latency = "2ms"')) == {
                 "bearers.sim.link.latency": "rebind"
             }
             assert gw.road("sim").bearer is not sim
             assert gw.road("spare").bearer is spare
+            assert gw.road("sim").throttle is throttle, (
+                "the last second counts, whichever connection it left by"
+            )
             await gw.up("sim")
             esme.submit(5)
             await esme.given(5)

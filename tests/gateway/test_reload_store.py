@@ -8,7 +8,7 @@ from raw_esme import until
 from reloading import running
 
 
-def test_a_store_that_does_not_tell_what_the_rules_count_leaves_everything_untouched(tmp_path, monkeypatch):
+def test_a_store_that_does_not_tell_what_the_rules_count_leaves_everything_untouched(tmp_path):
     async def story():
         async with running(tmp_path) as gw:
             app = gw.app
@@ -17,10 +17,10 @@ def test_a_store_that_does_not_tell_what_the_rules_count_leaves_everything_untou
                 'senders = ["36180"]',
                 'senders = ["36180"]\nrate = 3\n[accounts.shop.quota]\nsegments_per_day = 2',
             )
-            with monkeypatch.context() as patch:
-                patch.setattr(app.store, "read", failing)
-                with pytest.raises(sqlite3.OperationalError):
-                    await gw.reload(quota, ("max_waiting = 1000", "max_waiting = 7"))
+            app.store._reader.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+            with pytest.raises(sqlite3.DatabaseError):
+                await gw.reload(quota, ("max_waiting = 1000", "max_waiting = 7"))
+            app.store._reader.set_authorizer(None)
             assert (app.config, app.rules, app.intake.rules) == (before, rules, rules)
             assert (app.intake.max_waiting, app.accounts.get("shop").rate) == (1000, 2000)
             await gw.reload()
@@ -33,7 +33,7 @@ def test_a_store_that_does_not_tell_what_the_rules_count_leaves_everything_untou
     asyncio.run(story())
 
 
-def test_routes_change_though_the_store_cannot_be_read_for_a_moment(tmp_path, monkeypatch):
+def test_routes_change_though_the_store_cannot_be_read_for_a_moment(tmp_path):
     async def story():
         async with running(tmp_path) as gw:
             await gw.reload(("rate = 1000", "rate = 0.01"))
@@ -41,15 +41,16 @@ def test_routes_change_though_the_store_cannot_be_read_for_a_moment(tmp_path, mo
             esme.submit(3)
             await esme.answered(3)
             await until(lambda: gw.app.queue.count == 2)
-            real, tries = gw.app.store.query, []
+            tries = []
 
-            async def query(sql, arguments=()):
-                if "FROM backlog" in sql and not tries:
-                    tries.append(sql)
-                    failing()
-                return await real(sql, arguments)
+            def once(_action, table, *_):
+                if table != "backlog" or tries:
+                    return sqlite3.SQLITE_OK
+                tries.append(table)
+                return sqlite3.SQLITE_DENY
 
-            monkeypatch.setattr(gw.app.store, "query", query)
+            await gw.app.store.query("SELECT 1")
+            await gw.app.store._aio.set_authorizer(once)
             await gw.reload(
                 ('[routes.all]\nbearers = ["sim"]', '[routes.new]\nbearers = ["spare"]'),
                 ("rate = 5", "rate = 100"),
@@ -58,7 +59,3 @@ def test_routes_change_though_the_store_cannot_be_read_for_a_moment(tmp_path, mo
             assert (len(tries), gw.road("spare").accepted) == (1, 2)
 
     asyncio.run(story())
-
-
-def failing(*_):
-    raise sqlite3.OperationalError("disk I/O error")

@@ -94,6 +94,15 @@ def test_what_is_kept_shrinks_with_the_rate():
     assert worst(sent(throttle, 5, random.Random(3), 0, rank=3, start=START + 60), 1.0) <= 50
 
 
+def test_a_reload_brings_another_rate_and_reserve_and_the_last_second_counts():
+    throttle = Throttle(2.0)
+    throttle.take(1, START)
+    throttle.adopt(Throttle(10.0, (0, 3)))
+    assert (throttle.rate, throttle.free(START + 0.5, 0), throttle.free(START + 1.1, 0)) == (10.0, 9, 10)
+    throttle.take(7, START + 1.1)
+    assert (throttle.free(START + 2.0, 0), throttle.free(START + 2.0, 1)) == (3, 0), "what is kept, too"
+
+
 def test_a_lower_rate_holds_from_now_on():
     throttle = Throttle(100)
     before = sent(throttle, 2, random.Random(4), 0)

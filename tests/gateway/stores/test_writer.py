@@ -73,7 +73,7 @@ def test_all_units_of_a_turn_share_a_transaction(tmp_path, scribe, loop):
             await asyncio.sleep(0)
         assert first.done() or d.writer.transactions == 2
         await d.writer.flush()
-        assert d.writer.transactions <= 4 + d.scribe.ahead + d.writer.rows // d.scribe.most_rows
+        assert d.writer.transactions * 20 < d.writer.rows
         assert len(d.stored) == d.writer.rows
 
     desk(scenario, tmp_path, scribe, loop)
