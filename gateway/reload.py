@@ -169,5 +169,7 @@ async def _bearers(app: App, old: Config, new: Config, made: dict[str, Bearer]) 
 
 def _goes_on(road: Road, before: Road) -> None:
     """Bound anew: an operator's word outlives a new password, and a route that had fallen does not wait again."""
+    before.throttle.adopt(road.throttle)
+    road.throttle = before.throttle  # the last second counts, whichever connection it left by
     road.health.goes_on_from(before.health)
     road.disabled, road.health.enabled = before.disabled, not before.disabled

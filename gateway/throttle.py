@@ -88,7 +88,7 @@ class Throttle:
 
     def adopt(self, other: Throttle) -> None:
         """Take over another's rate and reserve (a reload); what was sent in the last second still counts."""
-        self._reserve = other._reserve
+        self._full, self._kept = other._full, other._kept
         self._tat = -math.inf  # a slow rate's pace may lie minutes ahead
         self.set_rate(other.rate)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import drivers.smpp.esme
 import gateway.ledger
 import gateway.outbox
+import gateway.rules.docket
 import gateway.throttle
 from drivers.bearer import Remedy
 from drivers.smpp.ids import Learner, canonical
@@ -127,7 +128,7 @@ def bars_nothing() -> None:
 
 
 # ── the wire ─────────────────────────────────────────────────────────────────────────────────────────────────
-@mistake("the window is forgotten when a connection is lost")
+@mistake("the window is forgotten when a connection is lost", within=80)
 def forgets_the_window() -> None:
     Session.unanswered = lambda self: []  # type: ignore[method-assign]
 
@@ -197,7 +198,7 @@ def overtakes() -> None:
 
 
 # ── rules ────────────────────────────────────────────────────────────────────────────────────────────────────
-@mistake("a STOP ends nothing that waits, and the rules are not asked again before the wire")
+@mistake("a STOP ends nothing that waits, and the rules are not asked again before the wire", within=80)
 def rechecks_nothing() -> None:
     def make(durable: Any) -> Any:
         def told(self: Any, what: Any) -> None:
@@ -226,11 +227,11 @@ def an_hour_early() -> None:
 
 @mistake("what one rule puts off, the others never judge")
 def first_verdict_wins() -> None:
-    def judge(self: Any, message: Any, account: Any, now_ms: int) -> Any:
-        found = (rule.judge(message, account, now_ms) for rule in self._rules)
+    def first(judges: Any, message: Any, account: Any, now_ms: int) -> Any:
+        found = (judge(message, account, now_ms) for judge in judges)
         return next((verdict for verdict in found if verdict is not None), None)
 
-    Rulebook.judge = judge  # type: ignore[method-assign]
+    gateway.rules.docket.first_against = gateway.rules.first_against = first  # type: ignore[attr-defined]
 
 
 # ── what applications are told ───────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,6 @@ import gateway.road
 from drivers.modem.pin import Lock
 from gateway.answers import Answer, never_left
 from gateway.desk import Desk
-from gateway.dispatch import Dispatcher
 from gateway.doubts import Doubts
 from gateway.intake import Intake
 from gateway.listeners.submission import Submissions
@@ -46,22 +45,6 @@ def credits_what_was_tried() -> None:
 @mistake("who has left the queue stays in its table of those that stand there")
 def forgets_nobody() -> None:
     ActiveQueue.taken = lambda self, messages: None  # type: ignore[method-assign]
-
-
-@mistake(
-    "who waits aside is nobody's any more when he is taken from there, before it is written that he leaves",
-    within=120,
-)
-def forgets_too_soon() -> None:
-    def make(from_aside: Any) -> Any:
-        def taken(self: Any, *args: Any) -> Any:
-            found = from_aside(self, *args)
-            self._queue.taken(found)
-            return found
-
-        return taken
-
-    wrap(Dispatcher, "_from_aside", make)
 
 
 @mistake("all kinds stand in one lane")
@@ -129,7 +112,7 @@ def forgets_the_last() -> None:
 
 
 # ── the others ───────────────────────────────────────────────────────────────────────────────────────────────
-@mistake("what waits for an application is taken from the wrong end")
+@mistake("what waits for an application is taken from the wrong end", within=80)
 def tells_the_newest_first() -> None:
     def make(refill: Any) -> Any:
         def backwards(self: Any, account: str, box: Any) -> None:
