@@ -37,14 +37,20 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 
 
 class _Asked:
-    """A transaction that is not answered. sent: to a clerk, who may have died since."""
+    """A transaction that is not answered. sent: to a clerk, who may have died since. follows: see Transactions."""
 
-    __slots__ = ("mark", "octets", "sent", "told", "unwritable")
+    __slots__ = ("follows", "mark", "octets", "sent", "told", "unwritable")
 
     def __init__(
-        self, mark: str, octets: bytes, unwritable: dict[int, str], told: Callable[[Verdict], None]
+        self,
+        mark: str,
+        follows: bool,
+        octets: bytes,
+        unwritable: dict[int, str],
+        told: Callable[[Verdict], None],
     ) -> None:
         self.mark = mark
+        self.follows = follows
         self.octets = octets
         self.unwritable = unwritable
         self.told = told
@@ -68,6 +74,7 @@ class ProcessScribe:
         self._loop = asyncio.get_running_loop()
         self._asked: deque[_Asked] = deque()
         self._emptied: Callable[[str, bool], None] | None = None
+        self._halted = ""
         self._name = secrets.token_hex(4)
         self._count = 0
         self._gone: asyncio.Future[None] | None = None
@@ -84,7 +91,7 @@ class ProcessScribe:
         except ValueError:  # rare: an enum's member, or what is no value of SQLite's at all
             plain, unwritable = _plain(batch)
             octets = packed((WRITE, mark, probe, follows, plain))
-        asked = _Asked(mark, octets, unwritable, told)
+        asked = _Asked(mark, follows, octets, unwritable, told)
         self._asked.append(asked)
         if self._ready:
             asked.sent = True
@@ -104,6 +111,12 @@ class ProcessScribe:
         except OSError:
             pass  # it has just died, and its end is about to be read
         await self._gone
+
+    def abandon(self) -> None:
+        """At once, for whoever could not make a store of it: nothing has been asked."""
+        self._gone = self._loop.create_future()
+        self._process.kill()
+        self._lost()
 
     @property
     def pid(self) -> int:
@@ -156,24 +169,32 @@ class ProcessScribe:
             return
         self._deaths = 0
         if self._asked:
-            self._asked.popleft().answer(Verdict(*answer))
+            self._tell(Verdict(*answer))
         elif self._emptied is not None:
-            emptied, self._emptied = self._emptied, None
-            emptied(*answer)
+            self._tell_emptied(*answer)
+
+    def _tell(self, verdict: Verdict) -> None:
+        """The oldest is answered."""
+        self._halted = verdict.why
+        self._asked.popleft().answer(verdict)
+
+    def _tell_emptied(self, why: str, in_the_way: bool) -> None:
+        emptied, self._emptied = self._emptied, None
+        if emptied is not None:
+            emptied(why, in_the_way)
 
     def _begin(self, why: str, last: str) -> None:
         """The clerk has opened the file, or says why it could not, and then leaves."""
         if why:
             log.error("store.clerk_cannot_open", reason=why)
-            while (
-                self._asked and not self._asked[0].sent
-            ):  # what was sent is in doubt until somebody can look
-                self._asked.popleft().answer(Verdict(why))
+            while self._asked and not self._asked[0].sent:  # what was sent is in doubt: somebody must look
+                self._tell(Verdict(why))
+            self._tell_emptied(why, False)
             return
         self._ready = True
         mark, *refused = last.split() or [""]
         if self._asked and self._asked[0].mark == mark:
-            self._asked.popleft().answer(Verdict(refused={int(n): "as told by its clerk" for n in refused}))
+            self._tell(Verdict(refused={int(n): "as told by its clerk" for n in refused}))
         for asked in self._asked:
             asked.sent = True
             self._send(asked.octets)
@@ -191,7 +212,13 @@ class ProcessScribe:
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()
+        while self._halted and self._asked and self._asked[0].follows:
+            self._tell(
+                Verdict(self._halted)
+            )  # the one in front of it was refused: nor would that clerk have done it
         if self._gone is not None:
+            while self._asked:
+                self._tell(Verdict("the store is closed"))
             self._gone.set_result(None)
             return
         log.error("store.clerk_died", status=status, reason="another one goes on where it stood")
@@ -219,10 +246,11 @@ class ProcessScribe:
     def _push(self) -> None:
         try:
             gone = self._sock.send(self._rest)
-        except (BlockingIOError, InterruptedError):
-            gone = 0
         except ConnectionError:
+            self._loop.remove_writer(self._sock)
             return  # the end is read, and said, by _readable
+        except OSError:  # no room now
+            gone = 0
         partly = gone < len(self._rest)
         self._rest = self._rest[gone:]
         if partly:
@@ -249,4 +277,4 @@ def _plain(batch: Sequence[Lines]) -> tuple[list[Lines], dict[int, str]]:
 def _value(value: object) -> object:
     if isinstance(value, int):
         return int(value)
-    return str(value) if isinstance(value, str) else value
+    return str.__str__(value) if isinstance(value, str) else value

@@ -16,6 +16,7 @@ from __future__ import annotations
 import marshal
 import signal
 import socket
+import sqlite3
 import struct
 import sys
 from pathlib import Path
@@ -59,18 +60,31 @@ class Clerk:
             return
         sql, guarded, by_many = shapes
         try:
-            db = files.connect(self._path)
+            db, last = self._opened()
         except StoreError as error:
             self._answer((str(error), ""))
             return
         try:
-            found = db.execute("SELECT value FROM meta WHERE key=?", (LAST,)).fetchone()
-            self._answer(("", found[0] if found else ""))
+            self._answer(("", last))
             transactions = Transactions(db, Shapes(sql, frozenset(guarded), frozenset(by_many)))
             while (asked := self._next()) is not None:
                 self._answer(_done(transactions, asked))
         finally:
             db.close()
+
+    def _opened(self) -> tuple[sqlite3.Connection, str]:
+        """The file, and the mark of its last transaction. Raises StoreError."""
+        if (
+            not self._path.exists()
+        ):  # the gateway made it: whoever took it away is not answered with an empty one
+            raise StoreError(f"{self._path} is gone: put it back, or stop and chappe restore BACKUP")
+        db = files.connect(self._path)
+        try:
+            found = db.execute("SELECT value FROM meta WHERE key=?", (LAST,)).fetchone()
+        except sqlite3.Error as error:
+            db.close()
+            raise files.explained(self._path, error) from error
+        return db, found[0] if found else ""
 
     def _next(self) -> tuple[Any, ...] | None:
         head = self._stream.read(LENGTH.size)

@@ -35,7 +35,12 @@ def open_sqlite(
         if lock is None:
             scribe = LoopScribe(Transactions(db, shapes), files.BUSY_MS)
             return SqliteStore(path, db, scribe, wipe_at_once, health, mismatch)
-        store = SqliteStore(path, db, ProcessScribe(path, shapes, lock), wipe_at_once, health, mismatch)
+        clerk = ProcessScribe(path, shapes, lock)
+        try:
+            store = SqliteStore(path, db, clerk, wipe_at_once, health, mismatch)
+        except BaseException:
+            clerk.abandon()
+            raise
         db.close()
     except sqlite3.DatabaseError as error:
         db.close()

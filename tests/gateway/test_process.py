@@ -18,6 +18,6 @@ def test_a_thread_gets_the_gil_soon_and_what_stands_is_not_looked_at_again():
     )
     switch, threshold, frozen, enabled = json.loads(shown.stdout)
     assert round(switch, 6) == 0.0001
-    assert threshold == [50_000, 20, 100]
+    assert threshold == [20_000, 50, 100]
     assert frozen > 1_000
     assert enabled

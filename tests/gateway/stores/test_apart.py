@@ -16,7 +16,8 @@ from making import LOOPS, outcome
 from structlog.testing import capture_logs
 from writing import UPDATE, desk
 
-from gateway.stores import apart, files, writer
+from gateway.stores import apart, files, opening, writer
+from gateway.stores.apart import ProcessScribe
 from gateway.stores.store import StoreError
 from gateway.stores.transactions import LAST
 
@@ -94,6 +95,52 @@ def test_two_that_were_on_their_way_are_sent_again_in_order(tmp_path, loop, monk
         assert d.mismatches == []
 
     process(scenario, tmp_path, loop)
+
+
+def test_when_it_dies_between_two_refusals_of_the_disk_the_second_is_not_done_without_the_first(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(writer, "WORTH", 1)
+    monkeypatch.setattr(writer, "RETRY_AFTER", 0.02)
+
+    async def scenario(d):
+        await d.put(1)
+        await stopped(d.pid)
+        first = d.put(2, name="insert")
+        await asyncio.sleep(0.01)
+        second = d.write((UPDATE, ("b", 2, "a")), name="update")
+        await asyncio.sleep(0.01)
+        assert len(d.scribe._asked) == 2
+        d.scribe._answered(("disk I/O error", {}, []))  # what it said of the first with its last breath
+        os.kill(d.pid, signal.SIGKILL)
+        await asyncio.wait_for(asyncio.gather(first, second), 5)
+        assert d.stored == {1: "a", 2: "b"}
+        assert d.order == [("insert", "NoneType"), ("update", "NoneType")]
+        assert d.mismatches == []
+        assert d.health == ["disk I/O error", ""]
+
+    process(scenario, tmp_path)
+
+
+def test_a_file_that_was_taken_away_is_not_replaced_by_an_empty_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(apart, "RETRY_AFTER", 0.01)
+
+    async def scenario(d):
+        await d.put(1)
+        first = d.pid
+        d.path.rename(d.path.with_suffix(".aside"))
+        os.kill(first, signal.SIGKILL)
+        while d.pid == first:
+            await asyncio.sleep(0.001)
+        assert await outcome(d.put(2, insist=False)) == "StoreUnavailable"
+        assert "is gone" in d.writer.sick
+        assert await outcome(d.writer.checkpoint()) == "StoreUnavailable"
+        assert not d.path.exists()
+        d.path.with_suffix(".aside").rename(d.path)
+        await d.put(3)
+        assert d.stored == {1: "a", 3: "a"}
+
+    process(scenario, tmp_path)
 
 
 def test_what_it_had_committed_before_it_died_is_not_written_again(tmp_path):
@@ -244,6 +291,22 @@ def test_it_can_be_closed_between_two_clerks(tmp_path, monkeypatch):
         assert d.scribe._sock.fileno() < 0  # nobody was hired afterwards
 
     process(scenario, tmp_path)
+
+
+def test_a_store_that_cannot_be_made_leaves_no_clerk_behind(tmp_path, monkeypatch):
+    hired = []
+    monkeypatch.setattr(
+        opening, "ProcessScribe", lambda *given: hired.append(ProcessScribe(*given)) or hired[0]
+    )
+    monkeypatch.setattr(opening, "SqliteStore", lambda *_: 1 / 0)
+
+    async def story():
+        with files.lock(tmp_path / "s.db") as lock, pytest.raises(ZeroDivisionError):
+            opening.open_sqlite(tmp_path / "s.db", frozenset(), print, print, lock)
+        assert not running(hired[0].pid)
+        files.lock(tmp_path / "s.db").close()
+
+    asyncio.run(story())
 
 
 GATEWAY = """
