@@ -38,7 +38,7 @@ def open_sqlite(
         clerk = ProcessScribe(path, shapes, lock)
         try:
             store = SqliteStore(path, db, clerk, wipe_at_once, health, mismatch)
-        except BaseException:
+        except BaseException:  # whatever it was goes on its way, and no process is left behind
             clerk.abandon()
             raise
         db.close()
