@@ -205,17 +205,14 @@ class ProcessScribe:
         self._loop.remove_reader(self._sock)
         self._loop.remove_writer(self._sock)
         self._sock.close()
-        try:
-            status = self._process.wait(
-                0.2
-            )  # its end of the socket closes when it exits, and in no other way
+        try:  # its end of the socket closes when it exits, and in no other way
+            status = self._process.wait(0.2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()
+        # What follows one that the disk refused, the clerk would not have done: nor may the next.
         while self._halted and self._asked and self._asked[0].follows:
-            self._tell(
-                Verdict(self._halted)
-            )  # the one in front of it was refused: nor would that clerk have done it
+            self._tell(Verdict(self._halted))
         if self._gone is not None:
             while self._asked:
                 self._tell(Verdict("the store is closed"))
