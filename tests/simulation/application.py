@@ -135,6 +135,7 @@ class Application:
             bind.plug.reset()
 
     def half_close(self) -> None:
+        self.books.drops[self.name].append(self.world.now)  # what it answers from now on goes nowhere
         for bind in list(self._binds):
             bind.plug.end()
 
