@@ -74,9 +74,7 @@ class Clerk:
 
     def _opened(self) -> tuple[sqlite3.Connection, str]:
         """The file, and the mark of its last transaction. Raises StoreError."""
-        if (
-            not self._path.exists()
-        ):  # the gateway made it: whoever took it away is not answered with an empty one
+        if not self._path.exists():  # the gateway made it: SQLite would make an empty one in its place
             raise StoreError(f"{self._path} is gone: put it back, or stop and chappe restore BACKUP")
         db = files.connect(self._path)
         try:
