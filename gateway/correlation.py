@@ -3,14 +3,17 @@
 Two generations of a dictionary: the young one becomes the old one when it is full or a minute old, and the
 old one is dropped. So memory is bounded, nothing is timed one by one, and a message stays known for a while
 after its verdict, which is how a second receipt is seen to be one. What was repeated has generations of its own.
+Of what was dropped the digests stay, eight octets each: enough to see that a receipt is no news.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from array import array
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gateway.lifecycle import FINAL, State
-from gateway.model import Message
+from gateway.model import Kind, Message
 
 __all__ = ["Correlation", "Found", "is_settled", "key_of"]
 
@@ -21,8 +24,17 @@ REPEATS = 900.0
 
 MOST_REPEATED = 20_000
 
+FORGOTTEN = 3600.0
+"""Seconds for which the digest of an id that was dropped stays known."""
+
+MOST_FORGOTTEN = 500_000
+
 Found = tuple[Message, int]
 """A message and the index of its part; -1 when it has one segment."""
+
+_ENDED: Found = Message(0, "", Kind.TRANSACTIONAL, 0, "", "", 0, b"", b"", 0, 0, 0), -1
+_ENDED[0].state = State.DELIVERED
+"""What a repeated receipt is about when its message is not at hand: no receipt moves it, each is counted as one more."""
 
 
 class Correlation:
@@ -30,6 +42,7 @@ class Correlation:
 
     __slots__ = (
         "_born",
+        "_forgotten",
         "_old",
         "_repeated",
         "_repeated_before",
@@ -49,6 +62,7 @@ class Correlation:
         self._repeated: dict[str, Found] = {}
         self._repeated_before: dict[str, Found] = {}
         self._repeated_born = 0.0
+        self._forgotten: deque[tuple[float, bytes]] = deque()
         self._born = 0.0
 
     def add(self, bearer: str, key: str, message: Message, part: int) -> None:
@@ -73,6 +87,15 @@ class Correlation:
                 found  # its receipt is repeated: it stays known for as long as that goes on
             )
         return found
+
+    def ended(self, bearer: str, keys: Sequence[str]) -> Found | None:
+        """For ids that neither memory nor the store knows: nobody's message, that has ended, if one had such an id
+        within the hour. It looks through all digests: to be asked only where the number alone would tell.
+        """
+        digests = [_digests([bearer + " " + key]) for key in keys]
+        if any(digest in dropped for _, dropped in self._forgotten for digest in digests):
+            return _ENDED
+        return None
 
     def known(self, bearer: str, carrier_id: str, message_id: int) -> Message | None:
         """The object in memory of a message that was read from the store, so that no copy is changed."""
@@ -104,18 +127,36 @@ class Correlation:
         """
         aged = not doubts and now - self._born > 60.0
         if len(self._young) >= GENERATION or (self._young and aged):
+            self._drop(self._old, now)
             self._old, self._young = self._young, {}
             self._born = now
         elif self._old and aged:
+            self._drop(self._old, now)
             self._old = {}
         if self._settled and now > self._settled_until:
+            self._drop(self._settled, now)
             self._settled = {}
         if len(self._repeated) >= MOST_REPEATED or (not doubts and now - self._repeated_born > REPEATS):
+            self._drop(self._repeated_before, now)
             self._repeated_before, self._repeated = self._repeated, {}
             self._repeated_born = now
 
+    def _drop(self, generation: Collection[str], now: float) -> None:
+        forgotten = self._forgotten
+        if generation:
+            forgotten.append((now, _digests(generation)))
+        while forgotten and now - forgotten[0][0] > FORGOTTEN:
+            forgotten.popleft()
+        while sum(len(dropped) for _, dropped in forgotten) > 8 * MOST_FORGOTTEN:
+            forgotten.popleft()
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
+
+
+def _digests(names: Collection[str]) -> bytes:
+    """Eight octets each. One that is found across two others' is as unlikely as one that two names share."""
+    return array("q", map(hash, names)).tobytes()
 
 
 def is_settled(message: Message, part: int) -> bool:

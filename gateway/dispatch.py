@@ -349,12 +349,10 @@ class Dispatcher:
             if m.state not in WAITING:
                 self.outcomes.pick_up(m)
                 self.outcomes.avoid.pop(m.id, None)
-            elif aside.only and now >= aside.until and m.state is not State.HELD:
-                self.outcomes.pick_up(m)
-                self.outcomes.half_lost(m)
             elif room > 0 and self._may_take(road, aside, now):
-                taken.append(m)
-                room -= m.parts
+                if aside.only in ("", road.name) or self.outcomes.goes_anew(m):
+                    taken.append(m)
+                    room -= m.parts
             else:
                 left.append(aside)
         self.outcomes.aside[:] = left
@@ -366,8 +364,9 @@ class Dispatcher:
             return False
         if m.kind in self.barred:
             return False
-        if aside.only:
-            return road.name == aside.only
+        if aside.only:  # however late it is back: who has the first part gets the rest
+            late = now >= aside.until and road.name in self.choices(m.route, m.kind)
+            return late or road.name == aside.only
         route = self.router.get(m.route)
         return road.name not in aside.avoid and route is not None and road.name in route.bearers
 

@@ -324,17 +324,18 @@ class Outcomes:
         """The object of a message that not every bearer may take, if it waits here and not in the queue."""
         return next((aside.message for aside in self.aside if aside.message.id == message_id), None)
 
-    def half_lost(self, m: Message) -> None:
-        """The bearer that has the first parts did not come back: on_doubt decides for the whole text.
+    def goes_anew(self, m: Message) -> bool:
+        """The bearer that has the first parts is not back, and another has room: on_doubt decides for the whole text.
 
         A part that is a message of its own (the application split the text) simply takes another road.
         """
         if m.part_states is None or self.doubts.action(m) == "resend":
             m.part_states = None
-            self._queue.give_back([m])
-        else:
-            m.reason = "half sent"
-            self.settle([m.advance(Cause.EXHAUST)])
+            return True
+        self.pick_up(m)
+        m.reason = "half sent"
+        self.settle([m.advance(Cause.EXHAUST)])
+        return False
 
     def give_back(self, messages: Sequence[Message]) -> None:
         """They were taken for a road that is gone, and never left."""

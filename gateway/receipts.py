@@ -239,20 +239,21 @@ class Receipts:
 
     def _claimed(self, doubtful: Message, bearer: str, receipt: Receipt) -> Found | None:
         """The number alone told: of a text in parts, it is the first that has no id yet, if none has this one."""
+        parts = doubtful.part_states
+        ids = [doubtful.carrier_id] if parts is None else [part.carrier_id for part in parts]
+        if receipt.carrier_id and receipt.carrier_id in ids:
+            return doubtful, -1 if parts is None else ids.index(receipt.carrier_id)
+        if "" not in ids:
+            return None
+        repeated = self._correlation.ended(bearer, receipt.keys)
+        if repeated is not None:
+            return repeated
         index = -1
-        if doubtful.part_states is None:
-            if doubtful.carrier_id not in ("", receipt.carrier_id):
-                return None
+        if parts is None:
             doubtful.carrier_id = receipt.carrier_id
         else:
-            ids = [part.carrier_id for part in doubtful.part_states]
-            if receipt.carrier_id and receipt.carrier_id in ids:
-                return doubtful, ids.index(receipt.carrier_id)
-            if "" not in ids:
-                return None
             index = ids.index("")
-            part = doubtful.part_states[index]
-            part.bearer, part.carrier_id = bearer, receipt.carrier_id
+            parts[index].bearer, parts[index].carrier_id = bearer, receipt.carrier_id
         for key in receipt.keys[:1]:  # its next receipt finds it by this id
             self._correlation.add(bearer, key, doubtful, index)
         return doubtful, index

@@ -293,7 +293,8 @@ class LongSend:
 class Aside:
     """A message that not every bearer of its route may take: one refused it, or one has half of it.
 
-    avoid: bearers that refused it. only: the bearer that has the first part, until `until` (steady seconds).
+    avoid: bearers that refused it. only: the bearer that has the first part; from `until` (steady seconds) on
+    another one may have the text anew.
     """
 
     __slots__ = ("avoid", "message", "not_before", "only", "until")

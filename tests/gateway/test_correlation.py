@@ -3,7 +3,7 @@
 from making import message
 
 from gateway import correlation as module
-from gateway.correlation import Correlation
+from gateway.correlation import Correlation, is_settled
 from gateway.lifecycle import Cause
 
 
@@ -116,3 +116,44 @@ def test_what_the_last_process_had_settled_is_known_for_a_while():
     for now in range(1601, 3601, 50):
         known.tidy(float(now))
     assert known.find("orange", "ab") is None
+
+
+def test_of_what_was_dropped_the_digest_stays_for_an_hour():
+    known = Correlation()
+    known.add("orange", "1a", delivered(1), -1)
+    for now in range(1000, 1200):
+        known.tidy(float(now))
+    assert known.find("orange", "1a") is None
+    for now in range(1200, 4600, 10):
+        known.add("orange", str(now), delivered(now), -1)
+        known.tidy(float(now))
+        found = known.ended("orange", ["ff", "1a"])
+        assert found is not None and is_settled(*found)
+        assert known.ended("sfr", ["1a"]) is known.ended("orange", ["1b"]) is known.ended("orange", []) is None
+    for now in range(4600, 5000, 10):
+        known.add("orange", str(now), delivered(now), -1)
+        known.tidy(float(now))
+    assert known.ended("orange", ["1a"]) is None
+
+
+def test_so_does_what_the_last_process_had_settled_and_what_was_repeated():
+    known = Correlation()
+    known.recall([(delivered(1), -1, "orange", "00AB")], 1600.0)
+    known.add("orange", "1a", delivered(2), -1)
+    assert known.find("orange", "1a") is not None
+    for now in range(1500, 4500, 50):
+        known.tidy(float(now))
+    for key in ("ab", "1a"):
+        assert known.find("orange", key) is None and known.ended("orange", [key]) is not None
+
+
+def test_what_stays_of_the_dropped_is_bounded(monkeypatch):
+    monkeypatch.setattr("gateway.correlation.GENERATION", 10)
+    monkeypatch.setattr("gateway.correlation.MOST_FORGOTTEN", 100)
+    known = Correlation()
+    for n in range(1000):
+        known.add("orange", str(n), delivered(n), -1)
+        known.tidy(1000.0 + n / 1000)
+        assert known.ended("orange", [str(n - 131)]) is None
+        assert n < 90 or known.ended("orange", [str(n - 90)]) or known.find("orange", str(n - 90))
+    assert sum(len(dropped) for _, dropped in known._forgotten) <= 800

@@ -189,6 +189,35 @@ def test_half_sent_and_its_bearer_does_not_come_back(tmp_path, on_doubt, end):
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("on_doubt", ["resend", "stop"])
+@pytest.mark.parametrize("other", ["down as well", "with no room"])
+def test_half_sent_and_its_bearer_is_the_first_to_come_back(tmp_path, on_doubt, other):
+    """However late: it has the first part, and gets the rest (the storm's seed 100858)."""
+
+    async def story():
+        async with core(tmp_path, ("a", "b"), tiers=[["a", "b"]], on_doubt=on_doubt) as gw:
+            gw.b.link(False)
+            m = gw.sms(text=LONG)
+            await gw.submit(m)
+            gw.a.accept(gw.a.given[:1])
+            gw.a.unsent()
+            gw.a.link(False)
+            if other == "with no room":
+                gw.b.window = 0
+                gw.b.link(True)
+            await gw.settled()
+            for _ in range(100):
+                await gw.passes(1)
+            gw.a.link(True)
+            await gw.passes(1)
+            assert ([s.part for s in gw.a.given], gw.b.seen) == ([1, 2], [])
+            gw.a.accept()
+            await gw.settled()
+            assert gw.state(m) is State.ENROUTE
+
+    asyncio.run(story())
+
+
 def test_parts_that_the_application_has_split_stay_on_one_bearer(tmp_path):
     async def story():
         async with core(tmp_path, ("a", "b"), tiers=[["a", "b"]]) as gw:

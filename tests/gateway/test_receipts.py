@@ -278,3 +278,33 @@ def test_a_receipt_for_the_first_try_saves_the_second(tmp_path):
             assert not gw.mismatches
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("text", [b"short", b"a" * 400])
+def test_repeated_for_the_first_time_when_its_message_is_forgotten_it_is_no_news_of_one_in_doubt(
+    tmp_path, text
+):
+    async def story():
+        async with core(tmp_path, on_doubt="wait") as gw:
+            await gw.submit(gw.sms())
+            (carrier_id,) = gw.a.accept()
+            await gw.settled()
+            gw.a.receipt(carrier_id)
+            await gw.settled()
+            for _ in range(20):
+                await gw.passes(100)
+                await gw.sweeper.turn()
+            assert len(gw.correlation) == 0
+            doubtful = gw.sms(text=text)
+            await gw.submit(doubtful)
+            gw.a.doubt()
+            gw.a.receipt(carrier_id)
+            await gw.settled()
+            assert gw.state(doubtful) is State.INFLIGHT
+            assert (gw.receipts.duplicates, gw.receipts.orphans) == (1, 0)
+            for word in ["x1"] if text == b"short" else ["x1", "x2", "x3"]:
+                gw.a.receipt(word)
+                await gw.settled()
+            assert gw.state(doubtful) is State.DELIVERED
+
+    asyncio.run(story())
