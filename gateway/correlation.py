@@ -34,7 +34,7 @@ Found = tuple[Message, int]
 
 _ENDED: Found = Message(0, "", Kind.TRANSACTIONAL, 0, "", "", 0, b"", b"", 0, 0, 0), -1
 _ENDED[0].state = State.DELIVERED
-"""What a repeated receipt is about when its message is not at hand: no receipt moves it, each is counted as one more."""
+"""What a repeated receipt is about when its message is not at hand: none moves it, each is counted as one more."""
 
 
 class Correlation:

@@ -129,7 +129,9 @@ def test_of_what_was_dropped_the_digest_stays_for_an_hour():
         known.tidy(float(now))
         found = known.ended("orange", ["ff", "1a"])
         assert found is not None and is_settled(*found)
-        assert known.ended("sfr", ["1a"]) is known.ended("orange", ["1b"]) is known.ended("orange", []) is None
+        assert (
+            known.ended("sfr", ["1a"]) is known.ended("orange", ["1b"]) is known.ended("orange", []) is None
+        )
     for now in range(4600, 5000, 10):
         known.add("orange", str(now), delivered(now), -1)
         known.tidy(float(now))

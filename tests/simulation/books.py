@@ -60,6 +60,10 @@ class Ask:
         return f"{self.token} ({self.account}, {self.kind}, {self.to}, {self.parts} parts, ids {self.ids})"
 
 
+RESPONSE_TIMEOUT = 10.0
+"""Seconds, as in shape.configuration."""
+
+
 class Attempt:
     """One segment handed to a carrier's transport. heard: when its answer was in the gateway's hands, -1 for never."""
 
@@ -89,6 +93,11 @@ class Attempt:
         self.version = 0
         self.receipts: list[tuple[str, float]] = []
         self.told_from = -1.0  # when its carrier first sent a receipt
+
+    @property
+    def in_time(self) -> bool:
+        """Whether its answer was heard before the gateway gave it up."""
+        return 0 <= self.heard <= self.handed + RESPONSE_TIMEOUT - 1
 
     def __repr__(self) -> str:
         return f"{self.bearer} part {self.part}/{self.total} at {self.handed:.3f}: {self.status} heard {self.heard:.3f}"

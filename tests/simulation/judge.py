@@ -11,7 +11,7 @@ from collections import deque
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from simulation.books import Ask, Attempt, Books, Reply
+from simulation.books import RESPONSE_TIMEOUT, Ask, Attempt, Books, Reply
 from simulation.judge_lanes import judge_lanes
 from simulation.judge_lines import judge_lines
 from simulation.judge_quota import judge_quota
@@ -38,7 +38,6 @@ REMEMBERED = 2400.0
 """Seconds: how long a joined reply is known, and a bit; a part that comes again then is a reply of its own."""
 SLACK = 0.5
 """Seconds between an answer in the gateway's hands and its COMMIT, on a disk that is well."""
-RESPONSE_TIMEOUT = 10.0
 RECEIPT_TIMEOUT = 3600.0
 
 
@@ -229,11 +228,7 @@ class Judge:
 
     def _sure(self, attempt: Attempt) -> bool:
         """Whether the gateway must know how this ended: the answer came in time, and nothing died behind it."""
-        if (
-            attempt.status is None
-            or attempt.heard < 0
-            or attempt.heard > attempt.handed + RESPONSE_TIMEOUT - 1
-        ):
+        if attempt.status is None or not attempt.in_time:
             return False
         return not self._disturbed(attempt.heard - 0.1, attempt.heard + SLACK)
 

@@ -1,7 +1,8 @@
 """Receipts and replies reach an application in order, on each of its connections.
 
 In order means: when the gateway had acknowledged one to its carrier before the carrier sent the other. What a lost
-connection or a death brought back may come late.
+connection or a death brought back may come late, and so may what the gateway could only tell by its number: the
+receipt of what was answered after its time.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def judge_lines(books: Books, excused: Callable[[str, float, float], bool]) -> N
         if ask.first_on is None or len(ask.attempts) != 1 or ask.parts > 1 or not ask.attempts[0].receipts:
             continue
         attempt, (bind, place) = ask.attempts[0], ask.first_on
-        if attempt.told_from > attempt.heard >= 0 and ask.told[0][1] == "DELIVRD":
+        if attempt.in_time and attempt.told_from > attempt.heard and ask.told[0][1] == "DELIVRD":
             lines.setdefault(bind, []).append(
                 (attempt.told_from, attempt.receipts[0][1], ask.told[0][0], place, ask.account, ask.token)
             )

@@ -102,6 +102,9 @@ def _moments(ask: Ask, at: float) -> list[float]:
 
 
 def _credited(books: Books, ask: Ask, at: float) -> bool:
-    """Told before then that it ended, and it never left; nor stood ready to, when a process died."""
-    told = next((when for when, stat, _ in ask.told if stat in NEVER_LEFT and when < at), -1.0)
+    """Told before then that it ended, and it never left; nor stood ready to, when a process died.
+
+    Before the refusal was on its way, that is: it speaks of what was spent then.
+    """
+    told = next((when for when, stat, _ in ask.told if stat in NEVER_LEFT and when < at - ON_ITS_WAY), -1.0)
     return told >= 0 and not (ask.attempts or any(ask.asked_at <= died <= told for died in books.deaths))

@@ -49,12 +49,12 @@ def test_what_left_is_spent(books, parts, wrong):
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"), [((12.0, "DELETED", True), ["quota"]), ((30.0, "DELETED", True), [])]
+    ("told", "wrong"), [((12.0, "DELETED", True), ["quota"]), ((40.0, "DELETED", True), [])]
 )
 def test_what_ended_unsent_is_credited_from_when_it_was_told(books, told, wrong):
     taken(books, "M1", 10.0, parts=3).told = [told]
     taken(books, "M2", 11.0, parts=2, left=11.5)
-    refused(books, "M3", 20.0)
+    refused(books, "M3", 60.0)
     judge_quota(books, "club", 5, 100)
     assert found(books) == wrong
 
@@ -71,7 +71,7 @@ def test_a_carrier_that_was_too_busy_has_not_been_tried(books, status, wrong):
 def test_what_stood_ready_when_a_process_died_need_not_be_credited(books, died, wrong):
     taken(books, "M1", 10.0, parts=5).told = [(12.0, "EXPIRED", True)]
     books.deaths = [died]
-    refused(books, "M2", 20.0)
+    refused(books, "M2", 60.0)
     judge_quota(books, "club", 5, 100)
     assert found(books) == wrong
 
@@ -143,6 +143,22 @@ def test_replies_come_in_order_on_each_connection(books, first, second, excused,
         reply.taken, reply.first_on, reply.given = begun + 1, place, [(begun + 2, True)]
         books.replies[token] = reply
     judge_lines(books, lambda *_: excused)
+    assert found(books) == wrong
+
+
+@pytest.mark.parametrize(("answered", "wrong"), [(10.2, ["order"]), (47.0, [])])
+def test_the_receipt_of_what_was_answered_too_late_may_come_late(books, answered, wrong):
+    for token, left, heard, told, place in (("M1", 10.0, answered, 48.0, 2), ("M2", 60.0, 60.1, 61.0, 1)):
+        ask = taken(books, token, left - 1, left=left)
+        ask.first_on, ask.told = ("a", place), [(90.0 + place, "DELIVRD", True)]
+        attempt = ask.attempts[0]
+        attempt.status, attempt.heard, attempt.told_from, attempt.receipts = (
+            0,
+            heard,
+            told,
+            [("DELIVRD", told)],
+        )
+    judge_lines(books, lambda *_: False)
     assert found(books) == wrong
 
 
