@@ -21,6 +21,8 @@ EACH = 19
 """Segments of OTPs that may pass a lane that waits for each segment of its last text: a twentieth is its floor."""
 HUNGER = 45
 """And those that stood ready for the window when its turn came, and what an OTP of three segments is above."""
+SETTLED = 11.0
+"""Seconds for which a lower tier, the SIM, keeps its kinds when a better bearer is back; and a bit."""
 Left = list[tuple[float, Ask, Attempt]]
 
 
@@ -42,7 +44,8 @@ def judge_lanes(books: Books, disturbed: Callable[[float, float], bool]) -> None
         left = by_bearer[first.bearer]
         passed = left[bisect_left(left, begin, key=_when) : bisect_left(left, end, key=_when)]
         if ask.kind == "OTP":
-            _first(books, ask, passed)
+            if not _back_late(passed, by_bearer.get("sim1", []), begin, end):
+                _first(books, ask, passed)
         else:
             before = next(
                 (
@@ -61,6 +64,12 @@ def _when(each: tuple[float, Ask, Attempt]) -> float:
 
 def _held(books: Books, begin: float, end: float) -> bool:
     return any(since <= end and begin <= until for since, until in books.holds)
+
+
+def _back_late(passed: Left, sim: Left, begin: float, end: float) -> bool:
+    """Whether the bearer was down until just now, and the SIM took OTPs in its stead: it does so for a moment yet."""
+    took = bisect_left(sim, begin, key=_when) < bisect_left(sim, end, key=_when)
+    return took and bool(passed) and passed[0][0] > end - SETTLED
 
 
 def _first(books: Books, ask: Ask, passed: Left) -> None:

@@ -292,6 +292,7 @@ class Network:
         self.slow: dict[Any, float] = {}
         self.deaf: set[Any] = set()
         self.doors: dict[Any, _Listener] = {}
+        self._knocking: dict[Plug, Callable[[Plug | None], object]] = {}
         self.services: dict[Any, Callable[[Plug], object] | None] = {}
         self.wires: dict[Wire, None] = {}
         self.tap: Callable[[Plug, bytes], object] = lambda _plug, _octets: None
@@ -334,6 +335,8 @@ class Network:
 
         def accept() -> None:
             assert door is not None
+            if self._knocking.pop(plug, None) is None:
+                return  # the process has died
             self._wire(door.loop, plug, door.factory(), port)
             self.world.after(self.delay(port), opened, plug)
 
@@ -341,6 +344,7 @@ class Network:
             self.world.after(self.delay(port), opened, None)
         else:
             self.spoken()
+            self._knocking[plug] = opened
             door.loop.call_soon(accept)
 
     def spoken(self, octets: bytes = b"") -> None:
@@ -352,6 +356,9 @@ class Network:
     def die(self) -> None:
         """Every connection of the gateway is gone; what it wrote is on its way."""
         self.doors.clear()
+        knocking, self._knocking = self._knocking, {}
+        for plug, opened in knocking.items():
+            self.world.after(self.delay(plug.port), opened, None)
         wires, self.wires = self.wires, {}
         for wire in wires:
             wire._plug.gone()

@@ -160,6 +160,23 @@ def test_a_reset_is_heard_and_a_closed_door_refuses():
     assert isinstance(protocol.lost[0], ConnectionResetError)
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_who_knocks_while_the_process_dies_is_told(dies):
+    world = World()
+    network = Network(world, random.Random(3))
+    opened = []
+
+    async def main():
+        network.listen(asyncio.get_running_loop(), Echo, 2775)
+        network.connect_in(2775, opened.append)
+        if dies:
+            network.die()
+        await asyncio.sleep(1)
+
+    looped(main, world, network)
+    assert [plug is not None for plug in opened] == [not dies]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_when_power_goes_in_a_commit_all_of_it_is_there_or_nothing(tmp_path, seed):
     """Torn sectors of the WAL never make half a transaction, and never cost an earlier one."""

@@ -127,6 +127,19 @@ def test_after_a_short_text_of_its_lane_it_waits_less(books, parts, count, wrong
     assert found(books)[:1] == wrong
 
 
+@pytest.mark.parametrize(
+    ("took", "back", "wrong"),
+    [("sim1", 295.0, []), ("sim1", 280.0, ["lanes"]), ("beta", 295.0, ["lanes"])],
+)
+def test_while_a_bearer_that_is_back_proves_itself_the_sim_keeps_its_kinds(books, took, back, wrong):
+    taken(books, "M0", 10.0, kind="OTP", left=300.0)
+    taken(books, "M1", 9.0, kind="OTP", left=20.0, bearer=took)
+    for n in range(2, 60):
+        taken(books, f"M{n}", 5.0, kind="PROMO", left=back + n / 20)
+    judge_lanes(books, lambda begin, end: False)
+    assert found(books) == wrong
+
+
 # ── lines ────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("first", "second", "excused", "wrong"),
