@@ -172,7 +172,10 @@ _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim":
 def drawn(
     draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str], cast: Cast
 ) -> list[Fault]:
-    """`count` faults before `until`, about half of them in thick weather: several within a minute or two."""
+    """`count` faults before `until`, about half of them in thick weather: several within a minute or two.
+
+    Well before: what begins when all is mended is never ended.
+    """
     absent: list[str] = [] if cast.modem else ["modem.", "phones.to_the_sim"]
     absent += [] if cast.broker else ["broker."]
     names = [name for name in EFFECTS if not name.startswith(tuple(absent))]
@@ -189,7 +192,7 @@ def drawn(
             else draw.choice((2, 20, 120) if what in _SHORT else (5, 60, 600, 7200)) * (0.5 + draw.random())
         )
         level = draw.choice((0.1, 0.3, 1.0)) if "mood" in what or EFFECTS[what] is _mood else draw.random()
-        found.append(Fault(round(min(at, until), 3), what, whom, round(lasts, 3), level))
+        found.append(Fault(round(min(at, until - 5), 3), what, whom, round(lasts, 3), level))
     return sorted(found)
 
 
