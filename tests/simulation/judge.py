@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from simulation.books import RESPONSE_TIMEOUT, Ask, Attempt, Books, Reply
 from simulation.judge_lanes import judge_lanes
 from simulation.judge_lines import judge_lines
-from simulation.judge_quota import judge_quota
+from simulation.judge_quota import SLOWER, judge_quota
 from simulation.judge_requests import judge_requests
 from simulation.shape import QUOTA
 
@@ -271,10 +271,13 @@ class Judge:
         )
 
     def _frequency(self) -> None:
-        """No number gets more than PER_DAY marketing messages in any 24 hours, by the moment they were taken."""
+        """No number gets more than PER_DAY marketing messages in any 24 hours, by the moment they were taken.
+
+        Who met only carriers that were too busy, and was cancelled then, was sent nothing.
+        """
         taken: dict[str, list[int]] = {}
         for ask in self.books.asks.values():
-            if ask.kind == "PROMO" and ask.ids and ask.attempts:
+            if ask.kind == "PROMO" and ask.ids and any(a.status not in SLOWER for a in ask.attempts):
                 taken.setdefault(ask.to, []).append(int(ask.ids[0]) >> 22)
         for number, times in taken.items():
             times.sort()

@@ -208,6 +208,15 @@ def test_what_stood_ready_for_a_bearer_that_gave_way_comes_from_there(books, sta
     assert found(books) == wrong
 
 
+@pytest.mark.parametrize(("status", "wrong"), [(0x14, []), (0x08, ["frequency"]), (0, ["frequency"])])
+def test_who_met_only_a_carrier_that_was_too_busy_was_sent_nothing(books, status, wrong):
+    for n in range(4):
+        attempt = taken(books, f"M{n}", 10.0 * n, kind="PROMO", left=10.0 * n + 1).attempts[0]
+        attempt.status = 0 if n else status
+    Judge(books)._frequency()
+    assert found(books) == wrong
+
+
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────
 def cancelled_and_left(books):
     taken(books, "M1", 1.0, left=9.0).cancelled_at = 5.0
