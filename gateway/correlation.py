@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from gateway.lifecycle import FINAL, State
 from gateway.model import Kind, Message
 
-__all__ = ["Correlation", "Found", "is_settled", "key_of"]
+__all__ = ["Correlation", "Found", "is_settled", "key_of", "settled"]
 
 GENERATION = 40_000
 
@@ -163,6 +163,18 @@ def is_settled(message: Message, part: int) -> bool:
     """Whether a receipt has said for good what became of it."""
     state = message.part_states[part].state if part >= 0 and message.part_states else message.state
     return state in FINAL and state is not State.UNKNOWN
+
+
+def settled(messages: Iterable[Message]) -> Iterator[tuple[Message, int, str, str]]:
+    """(message, part, bearer, carrier's id) of what a receipt has settled."""
+    for m in messages:
+        if m.part_states is None:
+            if m.carrier_id and is_settled(m, -1):
+                yield m, -1, m.bearer, m.carrier_id
+            continue
+        for index, part in enumerate(m.part_states):
+            if part.carrier_id and is_settled(m, index):
+                yield m, index, part.bearer, part.carrier_id
 
 
 def key_of(carrier_id: str) -> str:

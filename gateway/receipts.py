@@ -9,10 +9,10 @@ The network is told only when all of it is durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from drivers.bearer import MessageState, NotStored, Receipt
-from gateway.correlation import Correlation, Found, is_settled, key_of
+from gateway.correlation import Correlation, Found, key_of, settled
 from gateway.ledger import Ledger
 from gateway.lifecycle import FINAL, RECEIPT_CAUSE, WAITING, Cause, State, can, verdict
 from gateway.model import Change, Message, Note, NoteKind
@@ -46,14 +46,15 @@ Doubts = Callable[[str, str], Message | None]
 
 
 class _Early:
-    """An unmatched receipt at hand. names: the keys under which it stands in memory."""
+    """An unmatched receipt at hand. names: the keys under which it stands in memory. repeated: None until asked."""
 
-    __slots__ = ("names", "number", "orphan")
+    __slots__ = ("names", "number", "orphan", "repeated")
 
     def __init__(self, orphan: Orphan, names: list[str]) -> None:
         self.orphan = orphan
         self.names = names
         self.number = _numbered(orphan.bearer, orphan.recipient)
+        self.repeated: bool | None = None
 
 
 class Receipts:
@@ -140,11 +141,16 @@ class Receipts:
         before: set[str] = set()
         for early in self._early_by_number.get(_numbered(bearer, number), ()):
             key = early.names[0][len(bearer) + 1 :]
-            if early.orphan.at >= since_ms:
-                found[key] = (early.orphan.carrier_id, key, early.orphan.state)
-            else:
+            if early.orphan.at < since_ms or self._is_repeated(early, bearer, key):
                 before.add(key)
+            else:
+                found[key] = (early.orphan.carrier_id, key, early.orphan.state)
         return [told for key, told in found.items() if key not in before]
+
+    def _is_repeated(self, early: _Early, bearer: str, key: str) -> bool:
+        if early.repeated is None:  # once: doubts ask each second
+            early.repeated = self._correlation.ended(bearer, [key]) is not None
+        return early.repeated
 
     def _told_before(self, bearer: str, keys: Sequence[str], since_ms: int) -> bool:
         return any(
@@ -169,7 +175,7 @@ class Receipts:
         }  # these objects, and no copies: else a text's parts are settled in two
         found = self._store.sent_lately({m.destination for m in doubtful}, RECALLED)
         sent = [live.get(m.id, m) for m in found]
-        self._correlation.recall(_settled(sent), until)
+        self._correlation.recall(settled(sent), until)
         since = min(m.submitted_at for m in doubtful) - REPEATED_MS
         for orphan in self._store.orphans_since(since, EARLY):
             key = key_of(orphan.carrier_id)
@@ -211,14 +217,13 @@ class Receipts:
                 rewritten = found
         if (
             rewritten is not None
-        ):  # the id as written, and no better guess: the carrier wrote the number its own way
+        ):  # the id as written, and no better guess: the number is in the carrier's own form
             receipt.matched = 0
             return rewritten
         keys = receipt.keys
-        if keys:
-            found = self._find_stored(bearer, receipt)
-            if found is not None:
-                return found
+        found = self._find_stored(bearer, receipt) if keys else None
+        if found is not None:
+            return found
         doubtful = self._doubts(bearer, receipt.recipient)
         if doubtful is None or self._told_before(bearer, keys, doubtful.submitted_at):
             return None
@@ -380,18 +385,6 @@ def _given_up(m: Message) -> bool:
     if m.part_states is None:
         return not m.carrier_id
     return any(not part.carrier_id for part in m.part_states)
-
-
-def _settled(messages: Iterable[Message]) -> Iterator[tuple[Message, int, str, str]]:
-    """(message, part, bearer, carrier's id) of what a receipt has settled."""
-    for m in messages:
-        if m.part_states is None:
-            if m.carrier_id and is_settled(m, -1):
-                yield m, -1, m.bearer, m.carrier_id
-            continue
-        for index, part in enumerate(m.part_states):
-            if part.carrier_id and is_settled(m, index):
-                yield m, index, part.bearer, part.carrier_id
 
 
 def _numbered(bearer: str, number: str) -> str:

@@ -280,21 +280,47 @@ def test_a_receipt_for_the_first_try_saves_the_second(tmp_path):
     asyncio.run(story())
 
 
+async def forgotten(gw):
+    """The id of a message that was delivered, and that memory has dropped since."""
+    await gw.submit(gw.sms())
+    (carrier_id,) = gw.a.accept()
+    await gw.settled()
+    gw.a.receipt(carrier_id)
+    await gw.settled()
+    for _ in range(20):
+        await gw.passes(100)
+        await gw.sweeper.turn()
+    assert len(gw.correlation) == 0
+    return carrier_id
+
+
+def test_repeated_so_while_another_is_on_the_wire_it_is_none_of_that_ones(tmp_path):
+    async def story():
+        async with core(tmp_path, on_doubt="wait") as gw:
+            carrier_id = await forgotten(gw)
+            doubtful = gw.sms()
+            await gw.submit(doubtful)
+            gw.a.receipt(carrier_id)
+            await gw.settled()
+            gw.a.doubt()
+            for _ in range(3):
+                await gw.passes(1)
+                await gw.sweeper.turn()
+            assert gw.state(doubtful) is State.INFLIGHT
+            gw.a.receipt("x1")
+            await gw.settled()
+            assert gw.state(doubtful) is State.DELIVERED
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("text", [b"short", b"a" * 400])
 def test_repeated_for_the_first_time_when_its_message_is_forgotten_it_is_no_news_of_one_in_doubt(
     tmp_path, text
 ):
     async def story():
         async with core(tmp_path, on_doubt="wait") as gw:
-            await gw.submit(gw.sms())
-            (carrier_id,) = gw.a.accept()
-            await gw.settled()
-            gw.a.receipt(carrier_id)
-            await gw.settled()
-            for _ in range(20):
-                await gw.passes(100)
-                await gw.sweeper.turn()
-            assert len(gw.correlation) == 0
+            carrier_id = await forgotten(gw)
             doubtful = gw.sms(text=text)
             await gw.submit(doubtful)
             gw.a.doubt()
