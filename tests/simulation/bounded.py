@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["Bounded"]
 
 MOST = 200
-"""Entries of a table when all is calm. Those in KEEPS are as large from the start, or have a bound of their own that no storm
-reaches."""
+"""Entries of a table when all is calm. Those in KEEPS are as large from the start, or have a bound of their own: one that no
+storm reaches, or, of a sliding second, what came within its last one."""
 KEEPS = frozenset({"DigestSet._counts", "DigestSet._tables", "Encoder._validities", "PackedCounts._shards", "_Words._near",
-                   "Receipts._early", "Receipts._early_by_number", "Window._late"})  # fmt: skip
+                   "Receipts._early", "Receipts._early_by_number", "SlidingSecond._runs", "Window._late"})  # fmt: skip
 _DEEP = (dict, list, set, deque, tuple)
 
 

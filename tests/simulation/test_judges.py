@@ -26,6 +26,7 @@ def taken(books, token, at, *, kind="TRANS", parts=1, left=None, account="club",
     ask.tried = [(at, 0)]
     if left is not None:
         ask.attempts = [Attempt(bearer, 1, parts, left, NOON + int(1000 * left))]
+        ask.attempts[0].status = 0
     books.asks[token] = ask
     return ask
 
@@ -108,6 +109,15 @@ def test_who_passes_whom(books, waits, passes, count, wrong):
     taken(books, "M0", 0.0, kind=waits, left=1000.0)
     for n in range(1, count + 1):
         taken(books, f"M{n}", n, kind=passes, left=n + 0.1)
+    judge_lanes(books, lambda begin, end: False)
+    assert found(books)[:1] == wrong
+
+
+@pytest.mark.parametrize(("status", "wrong"), [(0, ["lanes"]), (None, [])])
+def test_what_a_carrier_never_answered_took_nobodys_turn(books, status, wrong):
+    taken(books, "M0", 0.0, left=1000.0)
+    for n in range(1, EACH + HUNGER + 2):
+        taken(books, f"M{n}", n, kind="OTP", left=n + 0.1).attempts[0].status = 0 if n % 20 else status
     judge_lanes(books, lambda begin, end: False)
     assert found(books)[:1] == wrong
 
