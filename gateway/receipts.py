@@ -215,9 +215,7 @@ class Receipts:
                 return found
             if index == 0:
                 rewritten = found
-        if (
-            rewritten is not None
-        ):  # the id as written, and no better guess: the number is in the carrier's own form
+        if rewritten is not None:  # as written, and no better guess: the number is in the carrier's form
             receipt.matched = 0
             return rewritten
         keys = receipt.keys
