@@ -76,7 +76,7 @@ class Doubts:
         return action
 
     def wait(self, message: Message, now: float) -> None:
-        """Keep it INFLIGHT until a receipt by (bearer, number), a late response, or the end of the wait."""
+        """Keep it INFLIGHT until a receipt by (bearer, number), or the end of the wait."""
         self.settled(message)
         self._until[message.id] = (now + WAIT, message)
         self._by_number.setdefault(_key(message.bearer, message.destination), []).append(message)
