@@ -22,6 +22,8 @@ _RECEIPT = re.compile(rb"id:(\d+) .*stat:([A-Z]+)")
 _REPLY = re.compile(rb"R\d{6}")
 PATIENCE = 45.0
 """Seconds that it waits for an answer to a submission."""
+FORGOTTEN = 590.0
+"""Seconds after which the gateway takes a part that is repeated for one of another text."""
 _LATER = (0x08, 0x14, 0x58)
 
 
@@ -287,7 +289,11 @@ class Application:
         if reply.owner != self.name:
             self.books.violation("privacy", f"{self.name} was given {reply.token}, which is {reply.owner}'s")
         elif found is not None and (text := sm.text.decode("ascii", "replace")) != reply.text:
-            unheard = reply.taken < 0 or self.world.now < reply.taken + 2400
+            unheard = (
+                reply.taken < 0
+                or self.world.now < reply.taken + 2400
+                or reply.taken > reply.begun + FORGOTTEN
+            )
             if text in reply.text and (unheard or any(at >= reply.begun for at in self.books.deaths)):
                 reply.pieces.update([text] if taken else [])
                 return None  # a part whose acknowledgement was not heard, and that came again: see docs/reliability.md

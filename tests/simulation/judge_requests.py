@@ -8,6 +8,7 @@ __all__ = ["judge_requests"]
 
 STATES = {"DELIVRD": 2, "EXPIRED": 3, "DELETED": 4, "UNDELIV": 5, "UNKNOWN": 7, "REJECTD": 8}
 UNAVAILABLE = 0x08
+THROTTLED = 0x58
 
 
 def judge_requests(books: Books) -> None:
@@ -58,8 +59,12 @@ def _replaced(books: Books, ask: Ask) -> None:
 
 
 def _query(books: Books, at: float, ask: Ask, status: int, state: int) -> None:
-    """What was acknowledged is known; and what is told there is what its receipt told."""
-    if status == UNAVAILABLE:
+    """What was acknowledged is known; and what is told there is what its receipt told.
+
+    While the disk hangs a window fills with what waits for it, and what is asked then has no room.
+    """
+    hung = any(begin <= at <= end for begin, end in books.sick)
+    if status == UNAVAILABLE or (status == THROTTLED and hung):
         return
     if status:
         books.violation("query", f"{ask} is asked for at {at:.3f} and answered {status:#x}")

@@ -260,6 +260,15 @@ def forgotten(books):
     books.queries.append((9.0, taken(books, "M1", 1.0, left=2.0), 0x67, -1))
 
 
+def throttled(books):
+    books.queries = [(8.0, taken(books, "M1", 1.0), 0x58, -1)]
+
+
+def throttled_by_the_disk(books):
+    throttled(books)
+    books.sick = [[7.0, 9.0]]
+
+
 def unavailable(books):
     books.queries.append((9.0, taken(books, "M1", 1.0, left=2.0), 0x08, -1))
 
@@ -281,6 +290,8 @@ def other_words(books):
         (the_new_text, []),
         (forgotten, ["query"]),
         (unavailable, []),
+        (throttled, ["query"]),
+        (throttled_by_the_disk, []),
         (other_words, ["query"]),
     ],
 )
