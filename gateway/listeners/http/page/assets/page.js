@@ -4,6 +4,7 @@
   const live = document.getElementById("live");
   if (!live || !window.EventSource) return;
   const STALE = 5000, AGAIN = 5000;
+  const waiting = new Map();  // what a list that stands still has not been given yet
   let heard = Date.now(), source = null;
 
   // What names an element before and after its section is put in anew.
@@ -15,15 +16,30 @@
       return;
     }
     const part = document.getElementById(id);
-    if (!part || part.innerHTML === html) return;
+    if (!part) return;
+    waiting.delete(id);
+    delete part.dataset.still;
+    if (part.innerHTML === html) return;
     const focused = part.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;  // the gateway's own markup: it has escaped what others wrote
+    const again = focused && [...fresh.content.querySelectorAll("a, summary, button")].find((e) => nameOf(e) === focused);
+    if (focused && !again && id === "messages") {  // rows go by: nobody could walk through them with keys
+      waiting.set(id, html);
+      part.dataset.still = "";
+      return;
+    }
     const open = [...part.querySelectorAll("details[open] > summary")].map(nameOf);
-    part.innerHTML = html;  // the gateway's own markup: it has escaped what others wrote
-    for (const summary of part.querySelectorAll("summary"))
+    for (const summary of fresh.content.querySelectorAll("summary"))
       if (open.includes(nameOf(summary))) summary.parentElement.open = true;
-    if (focused)
-      [...part.querySelectorAll("a, summary, button")].find((e) => nameOf(e) === focused)?.focus({ preventScroll: true });
+    part.replaceChildren(fresh.content);
+    if (focused) (again || part).focus({ preventScroll: true });
   }
+
+  document.addEventListener("focusout", () => setTimeout(() => {
+    for (const [id, html] of waiting)
+      if (!document.getElementById(id).contains(document.activeElement)) put(id, html);
+  }));
 
   function say(state, words) {
     live.dataset.state = state;

@@ -207,10 +207,7 @@ def test_keys_lead_through_the_page_in_its_order(opened):
     for _ in range(30):
         tab.press("Tab")
         seen.append(tab.value(FOCUSED))
-        if not seen[-1].startswith(
-            "/messages/"
-        ):  # these may be painted anew between the key and the question
-            assert tab.value("getComputedStyle(document.activeElement).outlineStyle") == "solid", seen[-1]
+        assert tab.value("getComputedStyle(document.activeElement).outlineStyle") == "solid", seen[-1]
     assert seen[0] == "#main"
     wanted = [
         "#main",
@@ -247,6 +244,36 @@ def test_who_stands_on_a_button_stays_there(stage, opened):
     )
     tab.until("document.querySelector('#flow h2').textContent === 'Last  hour'")
     assert tab.value("document.getElementById('throughput-table').parentElement.open")
+
+
+def test_who_walks_through_the_messages_is_not_left_behind(stage, opened):
+    """Thirty a second go by, and twenty are shown: a row is gone within a second."""
+    tab = opened()
+    tab.value("document.querySelector('#messages a').focus()")
+    row = tab.value(FOCUSED)
+    assert row.startswith("/messages/")
+    tab.until("'still' in document.getElementById('messages').dataset")
+    told = tab.value("getComputedStyle(document.querySelector('#messages caption'), '::after').content")
+    assert "stands still" in told
+    assert tab.value(FOCUSED) == row
+    tab.press("Tab")
+    after = tab.value(FOCUSED)
+    assert after.startswith("/messages/")
+    assert after != row
+    tab.value("document.activeElement.blur()")
+    tab.until(f"!document.querySelector('#messages a[href=\"{row}\"]')")
+    assert tab.value("'still' in document.getElementById('messages').dataset") is False
+
+
+def test_who_stands_on_what_goes_away_stays_in_its_part(stage, opened):
+    tab = opened(OPERATOR)
+    tab.value("document.querySelector('#flow summary').focus()")
+    before = stage.page._flow
+    stage.call(lambda: setattr(stage.page, "_flow", type(before)('<h2 id="flow-h">Gone</h2>')))
+    tab.until("document.querySelector('#flow h2').textContent === 'Gone'")
+    assert tab.value(FOCUSED) == "flow"
+    stage.call(lambda: setattr(stage.page, "_flow", before))
+    tab.until("document.querySelector('#flow h2').textContent !== 'Gone'")
 
 
 def test_a_screen_reader_finds_names_for_all(opened):
