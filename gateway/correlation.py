@@ -119,13 +119,15 @@ class Correlation:
             self.know(bearer, carrier_id, stored, index)
         return stored
 
-    def tidy(self, now: float, doubts: bool = False) -> None:
+    def tidy(self, now: float, doubts: bool = False, behind: bool = False) -> None:
         """Called about once a second (and the young generation may outgrow its size by that much).
 
         doubts: messages wait for a receipt that only their number will name. Until they are settled nothing is
-        forgotten for its age: a receipt that is repeated must not be taken for theirs.
+        forgotten for its age: a receipt that is repeated must not be taken for theirs. behind: nor while the store
+        is: a message that was forgotten would be read there as it was before its receipt.
         """
-        aged = not doubts and now - self._born > 60.0
+        stays = doubts or behind
+        aged = not stays and now - self._born > 60.0
         if len(self._young) >= GENERATION or (self._young and aged):
             self._drop(self._old, now)
             self._old, self._young = self._young, {}
@@ -133,10 +135,10 @@ class Correlation:
         elif self._old and aged:
             self._drop(self._old, now)
             self._old = {}
-        if self._settled and now > self._settled_until:
+        if self._settled and not behind and now > self._settled_until:
             self._drop(self._settled, now)
             self._settled = {}
-        if len(self._repeated) >= MOST_REPEATED or (not doubts and now - self._repeated_born > REPEATS):
+        if len(self._repeated) >= MOST_REPEATED or (not stays and now - self._repeated_born > REPEATS):
             self._drop(self._repeated_before, now)
             self._repeated_before, self._repeated = self._repeated, {}
             self._repeated_born = now

@@ -29,6 +29,9 @@ log = structlog.get_logger("gateway.sweeper")
 
 SLICE = 500
 
+BEHIND = 1.0
+"""Seconds: as often as `turn` is called, so that nobody is forgotten of whom the store does not know the latest."""
+
 
 class Keep:
     """How long each kind of data is kept, in ms (store.retention)."""
@@ -78,7 +81,9 @@ class Sweeper:
         now_ms = self._ledger.clock.wall_ms()
         self._turn += 1
         self._dispatcher.every_second()
-        self._correlation.tidy(self._ledger.clock.now(), len(self._dispatcher.outcomes.doubts) > 0)
+        self._correlation.tidy(
+            self._ledger.clock.now(), len(self._dispatcher.outcomes.doubts) > 0, self._store.behind(BEHIND)
+        )
         if self._store.sick:
             return
         self._store.mark_low()

@@ -19,6 +19,7 @@ import socket
 import sqlite3
 import struct
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +27,7 @@ from gateway.stores import files
 from gateway.stores.store import StoreError
 from gateway.stores.transactions import LAST, Shapes, Transactions
 
-__all__ = ["CHECKPOINT", "LENGTH", "WRITE", "Clerk", "packed"]
+__all__ = ["CHECKPOINT", "LENGTH", "WRITE", "Clerk", "packed", "work"]
 
 WRITE, CHECKPOINT = range(2)
 LENGTH = struct.Struct("!I")
@@ -41,36 +42,40 @@ def packed(value: Any) -> bytes:
 
 
 class Clerk:
-    """One connection to the file, one socket to the gateway.
+    """One connection to the file. It is asked, and answers; who asks is another's affair.
 
-    Asked first for nothing: it is told (statements, guarded, by_many) and answers (why not, the last mark).
-    Then (WRITE, mark, probe, follows, batch), answered by (why, refused, unexpected) as in Verdict, or (CHECKPOINT,),
-    answered by (why, in the way).
+    First (statements, guarded, by_many), answered by (why not, the last mark). Then (WRITE, mark, probe, follows,
+    batch), answered by (why, refused, unexpected) as in Verdict, or (CHECKPOINT,), answered by (why, in the way).
     """
 
-    def __init__(self, path: Path, sock: socket.socket, stream: BinaryIO) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._sock = sock
-        self._stream = stream
+        self._transactions: Transactions | None = None
+        self.hopeless = False
+        """The file could not be opened: nothing more may be asked."""
 
-    def work(self) -> None:
-        """Until the other end is closed."""
-        shapes = self._next()
-        if shapes is None:
-            return
-        sql, guarded, by_many = shapes
+    def answer(self, asked: tuple[Any, ...]) -> tuple[Any, ...]:
+        transactions = self._transactions
+        if transactions is None:
+            return self._begin(*asked)
+        if asked[0] == CHECKPOINT:
+            return transactions.checkpoint(files.BUSY_MS)
+        _, mark, probe, follows, batch = asked
+        verdict = transactions.carry_out(batch, probe, follows, mark)
+        return verdict.why, verdict.refused, verdict.unexpected
+
+    def close(self) -> None:
+        if self._transactions is not None:
+            self._transactions.close()
+
+    def _begin(self, sql: Sequence[str], guarded: Iterable[int], by_many: Iterable[int]) -> tuple[str, str]:
         try:
             db, last = self._opened()
         except StoreError as error:
-            self._answer((str(error), ""))
-            return
-        try:
-            self._answer(("", last))
-            transactions = Transactions(db, Shapes(sql, frozenset(guarded), frozenset(by_many)))
-            while (asked := self._next()) is not None:
-                self._answer(_done(transactions, asked))
-        finally:
-            db.close()
+            self.hopeless = True
+            return str(error), ""
+        self._transactions = Transactions(db, Shapes(sql, frozenset(guarded), frozenset(by_many)))
+        return "", last
 
     def _opened(self) -> tuple[sqlite3.Connection, str]:
         """The file, and the mark of its last transaction. Raises StoreError."""
@@ -84,35 +89,35 @@ class Clerk:
             raise files.explained(self._path, error) from error
         return db, found[0] if found else ""
 
-    def _next(self) -> tuple[Any, ...] | None:
-        head = self._stream.read(LENGTH.size)
-        if len(head) < LENGTH.size:
-            return None
-        size = LENGTH.unpack(head)[0]
-        body = self._stream.read(size)
-        if len(body) < size:  # the gateway died while it wrote
-            return None
-        asked: tuple[Any, ...] = marshal.loads(body)  # noqa: S302 (from the process that started this one)
-        return asked
 
-    def _answer(self, value: Any) -> None:
-        self._sock.sendall(packed(value))
+def work(clerk: Clerk, sock: socket.socket) -> None:
+    """Answer what is asked, until the other end is closed."""
+    try:
+        with sock.makefile("rb") as stream:
+            while not clerk.hopeless and (asked := _next(stream)) is not None:
+                sock.sendall(packed(clerk.answer(asked)))
+    finally:
+        clerk.close()
 
 
-def _done(transactions: Transactions, asked: tuple[Any, ...]) -> tuple[Any, ...]:
-    if asked[0] == CHECKPOINT:
-        return transactions.checkpoint(files.BUSY_MS)
-    _, mark, probe, follows, batch = asked
-    verdict = transactions.carry_out(batch, probe, follows, mark)
-    return (verdict.why, verdict.refused, verdict.unexpected)
+def _next(stream: BinaryIO) -> tuple[Any, ...] | None:
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    size = LENGTH.unpack(head)[0]
+    body = stream.read(size)
+    if len(body) < size:  # the gateway died while it wrote
+        return None
+    asked: tuple[Any, ...] = marshal.loads(body)  # noqa: S302 (from the process that started this one)
+    return asked
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=int(sys.argv[2])) as sock, sock.makefile("rb") as stream:
+    with socket.socket(fileno=int(sys.argv[2])) as sock:
         try:
-            Clerk(Path(sys.argv[1]), sock, stream).work()
+            work(Clerk(Path(sys.argv[1])), sock)
         except (BrokenPipeError, ConnectionResetError):
             return  # the gateway died meanwhile: what was committed is committed
 

@@ -316,6 +316,10 @@ class SqliteStore(Reader):
         """Whether a COMMIT has been under way for so long: the disk hangs, and nothing can be acknowledged."""
         return self._writer.stuck(seconds)
 
+    def behind(self, seconds: float) -> bool:
+        """Whether anything was written so long ago and is not durable: who reads the file does not see it yet."""
+        return self._writer.behind(seconds)
+
     @property
     def begun(self) -> int:
         return self._writer.begun

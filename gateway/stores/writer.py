@@ -36,16 +36,18 @@ class Unit:
 
     insist: what it tells has already happened (a carrier accepted, a receipt came): when the disk fails it is
     kept and tried again until it is written, while a unit that only asks (a new message) fails at once.
+    since: the loop's time at which it was written.
     apart: it needs a transaction that begins with it, since one orders rows by statement and not by unit.
     undo: called when it has failed for good, before the future's callbacks.
     """
 
-    __slots__ = ("apart", "future", "insist", "rows", "size", "undo")
+    __slots__ = ("apart", "future", "insist", "rows", "since", "size", "undo")
 
     def __init__(self, future: asyncio.Future[None], insist: bool) -> None:
         self.future = future
         self.insist = insist
         self.apart = False
+        self.since = 0.0
         self.undo: Callable[[], None] | None = None
         self.rows: list[tuple[int, Sequence[Row]]] = []
         self.size = 0
@@ -99,6 +101,13 @@ class GroupWriter:
         """Whether one transaction or checkpoint has taken so long."""
         return self.busy and self._loop.time() - self._busy_since > seconds
 
+    def behind(self, seconds: float) -> bool:
+        """Whether anything was written so long ago and is not durable, nor has it failed."""
+        for units in (self._failed, *self._under_way, self._pending):
+            if units:
+                return self._loop.time() - units[0].since > seconds
+        return False
+
     @property
     def busy(self) -> bool:
         """Whether anything is under way."""
@@ -109,6 +118,7 @@ class GroupWriter:
         if self._closed:
             _refuse(unit, StoreUnavailable(_CLOSED))
             return unit.future
+        unit.since = self._loop.time()
         self._pending.append(unit)
         self._pending_rows += unit.size
         self._arm()

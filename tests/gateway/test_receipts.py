@@ -1,14 +1,17 @@
 """Delivery receipts: every way in which one finds its message, and what it is owed."""
 
 import asyncio
+import threading
 from itertools import permutations
 
 import pytest
 from core import Clock, core
 
 from drivers.bearer import MessageState, NotStored
+from gateway import sweeper
 from gateway.lifecycle import State
 from gateway.model import NoteKind
+from gateway.stores.transactions import Transactions
 
 LONG = b"a" * 400
 M = MessageState
@@ -332,5 +335,33 @@ def test_repeated_for_the_first_time_when_its_message_is_forgotten_it_is_no_news
                 gw.a.receipt(word)
                 await gw.settled()
             assert gw.state(doubtful) is State.DELIVERED
+
+    asyncio.run(story())
+
+
+def test_a_receipt_that_is_repeated_while_the_disk_hangs_is_a_duplicate_however_long_that_takes(
+    tmp_path, monkeypatch
+):
+    """What the first one changed is not to be read in the store yet."""
+    monkeypatch.setattr(sweeper, "BEHIND", 0.0)
+    answers = threading.Event()
+    commit = Transactions.commit
+    monkeypatch.setattr(Transactions, "commit", lambda *args: answers.wait(10) and commit(*args))
+
+    async def story():
+        async with core(tmp_path) as gw:
+            answers.set()
+            m, (carrier_id,) = await sent(gw)
+            answers.clear()
+            gw.a.receipt(carrier_id)
+            for _ in range(4):
+                await asyncio.sleep(0.01)
+                gw.clock.pass_(61)
+                await gw.sweeper.turn()
+            gw.a.receipt(carrier_id)
+            answers.set()
+            await gw.settled()
+            assert (gw.state(m), gw.receipts.duplicates, len(gw.owed())) == (State.DELIVERED, 1, 1)
+            assert not gw.mismatches
 
     asyncio.run(story())

@@ -230,6 +230,18 @@ class SimLoop(asyncio.BaseEventLoop):
         self.world.after(0.0005 + 0.02 * self._draw(), work)
         return future
 
+    def add_reader(self, sock: Any, callback: Any) -> None:  # type: ignore[override]
+        sock.watch(self, "read", callback)
+
+    def remove_reader(self, sock: Any) -> None:  # type: ignore[override]
+        sock.watch(self, "read", None)
+
+    def add_writer(self, sock: Any, callback: Any) -> None:  # type: ignore[override]
+        sock.watch(self, "write", callback)
+
+    def remove_writer(self, sock: Any) -> None:  # type: ignore[override]
+        sock.watch(self, "write", None)
+
     async def create_connection(self, factory: Any, host: Any = None, port: Any = None, **_: Any) -> Any:
         return await self.network.connect_out(self, factory, host, port)
 

@@ -15,15 +15,24 @@ from typing import Any
 
 from simulation.clockwork import World
 
-__all__ = ["Connection", "Disk", "Lane", "Queries"]
+__all__ = ["Connection", "Disk", "Killed", "Lane", "Queries"]
 
 SECTOR, WAL_HEADER = 512, 32
+
+
+class Killed(BaseException):
+    """The process that writes is killed in the middle of what it does; nothing catches that."""
+
+
+BEFORE, COMMIT, AFTER, SAYING = range(4)
+"""Where a clerk is killed: among the statements, at COMMIT, behind it, while it says so."""
 
 
 class Disk:
     """What is wrong with it now. stall: seconds a COMMIT hangs. refuse: the error of every write, "" for none.
 
     cut_at: the COMMIT during which power goes, counted from the start; 0 for never. cut: called then.
+    kill_at: the COMMIT about which its clerk is killed, at `kill_where`. shut: no clerk can open the file.
     """
 
     def __init__(self, world: World, draw: random.Random) -> None:
@@ -38,6 +47,10 @@ class Disk:
         self.left: dict[str, bytes] = {}
         self.path = Path()
         self.refusals = 0
+        self.in_clerk = False
+        self.kill_at = 0
+        self.kill_where = BEFORE
+        self.shut = False
 
     def files(self) -> dict[str, bytes]:
         """The database and its WAL as they stand; the shared memory dies with the machine."""
@@ -54,16 +67,37 @@ class Disk:
         for suffix, octets in files.items():
             Path(f"{self.path}{suffix}").write_bytes(octets)
 
+    def takes(self) -> float:
+        """Seconds for the next transaction."""
+        return 0.0003 + 0.006 * self.random.random() ** 3 + self.stall * self.random.random()
+
+    def dies(self, where: int) -> None:
+        """Raises Killed when it is time."""
+        if self.in_clerk and self._its_turn(where):
+            self.kill_at = 0
+            raise Killed
+
+    def dies_saying(self) -> bool:
+        if not self._its_turn(SAYING):
+            return False
+        self.kill_at = 0
+        return True
+
+    def _its_turn(self, where: int) -> bool:
+        return 0 < self.kill_at <= self.commits and self.kill_where == where
+
     def check(self, commit: bool) -> None:
         if self.refuse and (commit or not self.refuse_commits_only):
             self.refusals += 1
             raise _error(self.refuse)
 
     def commit(self, db: sqlite3.Connection) -> None:
+        self.dies(COMMIT)
         self.check(commit=True)
         self.commits += 1
         if self.commits != self.cut_at:
             db.execute("COMMIT")
+            self.dies(AFTER)
             return
         before = self.files()
         db.execute("COMMIT")
@@ -114,6 +148,7 @@ class Connection:
 
     def executemany(self, sql: str, rows: Any) -> Any:
         self._disk.check(commit=False)
+        self._disk.dies(BEFORE)
         return self._db.executemany(sql, rows)
 
     @property
@@ -136,8 +171,7 @@ class Lane:
         if job is None:
             return
         disk = self._disk
-        took = 0.0003 + 0.006 * disk.random.random() ** 3 + disk.stall * disk.random.random()
-        self._free = max(self._free, disk.world.now) + took
+        self._free = max(self._free, disk.world.now) + disk.takes()
         disk.world.at(self._free, self._do, job)
 
     def _do(self, job: Callable[[], object]) -> None:

@@ -147,6 +147,11 @@ EFFECTS: dict[str, Effect] = {
     "disk.refuses": _refusing,
     "disk.hangs": _hanging,
     "disk.nearly_full": lambda storm, fault: storm.nearly_full(fault.lasts),
+    "clerk.killed": lambda storm, fault: storm.kill_clerk(
+        1 + int(50 * fault.level) % 10, int(5 * fault.level)
+    ),
+    "clerk.none": lambda storm, fault: storm.no_clerk(fault.lasts, "none"),
+    "clerk.shut_out": lambda storm, fault: storm.no_clerk(fault.lasts, "shut"),
     "process.killed": lambda storm, fault: storm.kill(int(1000 * fault.level**3)),
     "process.power": lambda storm, fault: storm.cut_power(1 + int(20 * fault.level)),
     "process.restarted": lambda storm, fault: storm.restart(),
@@ -159,13 +164,13 @@ EFFECTS: dict[str, Effect] = {
     "operator.looks": lambda storm, fault: storm.operator.look(fault.level),
 }
 
-_SHORT = {"disk.refuses", "disk.hangs", "operator.drains"}
+_SHORT = {"clerk.none", "clerk.shut_out", "disk.refuses", "disk.hangs", "operator.drains"}
 _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
-            "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
+            "clerk.killed", "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
             "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
             "broker.remembers"}  # fmt: skip
 _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim": 0.4,
-           "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
+           "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "clerk.killed": 4, "process.killed": 5, "process.power": 3,
            "clock.jumps": 0.5, "carrier.reset": 2}  # fmt: skip
 
 
@@ -178,6 +183,7 @@ def drawn(
     """
     absent: list[str] = [] if cast.modem else ["modem.", "phones.to_the_sim"]
     absent += [] if cast.broker else ["broker."]
+    absent += [] if cast.clerk else ["clerk."]
     names = [name for name in EFFECTS if not name.startswith(tuple(absent))]
     weights = [_WEIGHT.get(name, 1.0) for name in names]
     found = []

@@ -20,7 +20,7 @@ from typing import Any
 
 import aiohttp.web_response
 import structlog
-from simulation.clerk import Clerk
+from simulation.clerk import Clerks
 from simulation.clockwork import SimLoop, World
 from simulation.disk import Connection, Disk, Lane, Queries
 from simulation.network import Network
@@ -37,8 +37,8 @@ import gateway.recall
 import gateway.reload
 import gateway.rulebook
 import gateway.secrets
+import gateway.stores.apart
 import gateway.stores.consent_table
-import gateway.stores.opening
 import gateway.stores.optout_table
 import gateway.stores.reader
 import gateway.stores.scribe
@@ -54,6 +54,7 @@ from gateway.config.roads import BearerSettings
 from gateway.driver_state import DriverState
 from gateway.rules.country_file import load_law
 from gateway.stores import files
+from gateway.stores.store import StoreError
 
 __all__ = ["Process", "SimClock", "known_law", "seams"]
 
@@ -115,6 +116,7 @@ class Process:
         config: Path,
         seed: str,
         opener: Any,
+        clerks: Clerks,
     ) -> None:
         self.world = world
         self.network = network
@@ -126,6 +128,7 @@ class Process:
         self.opened: list[sqlite3.Connection] = []
         self.queries = Queries(lambda call: self.loop.run_in_executor(None, call))
         self.opener = opener
+        self.clerks = clerks
         self.ready = False
         self.failed = ""
         self.stopped = False
@@ -168,6 +171,7 @@ class Process:
         """The process is no more. left: what the disk holds after a power cut; None: what the kernel had."""
         self.loop.dead = True
         asyncio._set_running_loop(None)
+        self.clerks.orphaned(finishes=left is None)
         found = self.disk.files() if left is None else left
         self.queries.die()
         for db in self.opened:
@@ -183,7 +187,7 @@ class Process:
 class seams:
     """What the product reaches for outside of itself, replaced while the storm runs. log: hears every line.
 
-    broker: stands for gateway.watchers.mqtt_client.Connection.
+    broker: stands for gateway.watchers.mqtt_client.Connection. clerks: who writes the store; None: the loop does.
     """
 
     def __init__(
@@ -193,12 +197,14 @@ class seams:
         free: Callable[[], int],
         log: Callable[[str, str, dict[str, Any]], None],
         broker: Callable[..., Any],
+        clerks: Clerks | None,
     ) -> None:
         self._disk = disk
         self._draw = draw
         self._free = free
         self._log = log
         self._broker = broker
+        self._clerks = clerks
         self._kept: list[tuple[Any, str, Any]] = []
 
     def _put(self, module: Any, name: str, value: Any) -> None:
@@ -226,6 +232,8 @@ class seams:
         real_connect, real_reader = files.connect, files.open_reader
 
         def connect(path: Path) -> Any:
+            if disk.in_clerk and disk.shut:
+                raise StoreError(f"{path}: too many open files")
             db = real_connect(path)
             Process.current.opened.append(db)
             return Connection(db, disk)
@@ -244,11 +252,11 @@ class seams:
         put(
             gateway.app, "TICK", 0.025
         )  # a backlog is looked at less often: slower to use its slots, as exact
-        put(
-            gateway.build, "writes_apart", lambda _: False
-        )  # one process is the world: its clerk is a lane of it
-        if self._draw.random() < 0.5:
-            put(gateway.stores.opening, "LoopScribe", Clerk)
+        put(gateway.build, "writes_apart", lambda _: self._clerks is not None)
+        if self._clerks is not None:
+            put(gateway.stores.apart, "socket", self._clerks.socket)
+            put(gateway.stores.apart, "subprocess", self._clerks.subprocess)
+            put(gateway.stores.apart, "secrets", self._clerks.secrets)
             put(gateway.stores.writer, "WORTH", 1)
         put(gateway.rulebook, "load_law", known_law)
         self._slowly()

@@ -1,6 +1,6 @@
 """The gateway that the storm beats: two carriers, three applications, the rules; sizes drawn from the seed.
 
-A third of the seeds have a SIM, a quarter a broker, a quarter applications that come by HTTP: what is there all the time
+A third of the seeds have a SIM, a quarter a broker, a quarter applications that come by HTTP, two thirds a process that writes: what is there all the time
 costs time that others need.
 """
 
@@ -26,10 +26,11 @@ class Cast(NamedTuple):
     modem: bool
     broker: bool
     http: bool
+    clerk: bool
 
     @classmethod
     def drawn(cls, draw: random.Random) -> Cast:
-        return cls(draw.random() < 1 / 3, draw.random() < 1 / 4, draw.random() < 1 / 4)
+        return cls(draw.random() < 1 / 3, draw.random() < 1 / 4, draw.random() < 1 / 4, draw.random() < 2 / 3)
 
 
 def configuration(folder: Path, draw: random.Random, cast: Cast) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from simulation.books import MOST_WRONG, Attempt, Books
 from simulation.bounded import Bounded
 from simulation.broker import Broker
 from simulation.carrier import TOKEN, Carrier
+from simulation.clerk import Clerks
 from simulation.clockwork import Crash, Spinning, World
-from simulation.disk import Disk
+from simulation.disk import SAYING, Disk
 from simulation.faults import EFFECTS, Fault
 from simulation.judge import Judge
 from simulation.modem import Modem
@@ -37,7 +38,7 @@ BEGINNINGS = ("2026-03-28T06:30", "2026-10-24T15:00", "2026-11-10T16:00", "2026-
               "2026-06-12T16:20")  # fmt: skip
 """UTC; summer time begins and ends, a holiday is near, midnight of a year, a Wednesday, a Friday evening."""
 DAY = 86_400.0
-ALLOWED = frozenset({"alarm.raised"})
+ALLOWED = frozenset({"alarm.raised", "store.clerk_died", "store.clerk_cannot_open"})
 
 
 class Result:
@@ -81,6 +82,9 @@ class Storm:
         )
         self.disk.path = self.folder / "state" / "chappe.db"
         self.disk.cut = self._power_is_gone
+        self.clerks = Clerks(
+            self.disk.path, self.world, self.disk, self._draw("clerk"), self._serves, self.books.fault
+        )
         draw = self._draw("shape")
         self.cast = cast = Cast.drawn(self._draw("cast"))
         self.http = cast.http
@@ -133,7 +137,8 @@ class Storm:
             world.at(fault.at, self._strike, fault)
         self.traffic.begin()
         free = lambda: 0 if world.now < self._full_until else 10**12  # noqa: E731
-        with seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session):
+        clerks = self.clerks if self.cast.clerk else None
+        with seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session, clerks):
             try:
                 self._start()
                 self._until(self.days * DAY)
@@ -182,6 +187,7 @@ class Storm:
             self.config,
             f"{self.seed} life {self._lives}",
             self.modem.open,
+            self.clerks,
         )
 
     def _died(self, words: str = "died") -> None:
@@ -198,7 +204,7 @@ class Storm:
         self.world.after(1.5 + 20 * self.random.random() ** 4, self._start)
 
     def _did_not_start(self, why: str) -> None:
-        if not self.disk.refuse:
+        if not (self.disk.refuse or self.disk.shut):
             self.books.violation("start", why)
             if len(self.books.wrong) >= MOST_WRONG:  # each life that never began is kept in memory
                 raise Spinning("it starts again and again, and never runs")
@@ -227,6 +233,26 @@ class Storm:
     def cut_power(self, commits: int) -> None:
         self.at_work()
         self.disk.cut_at = self.disk.commits + commits
+
+    def kill_clerk(self, commits: int, where: int) -> None:
+        """commits: from now. where: see disk.py; beyond that, at a moment that has to do with nothing."""
+        self.at_work()
+        if where > SAYING:
+            self.world.after(0.1 * self.random.random(), self.clerks.kill)
+        else:
+            self.disk.kill_at, self.disk.kill_where = self.disk.commits + commits, where
+
+    def no_clerk(self, lasts: float, why: str) -> None:
+        """Whoever writes dies, and no other can be had."""
+        thing = self.clerks if why == "none" else self.disk
+        setattr(thing, why, True)
+        self.at_work()
+        self.world.after(0.05, self.clerks.kill)
+        self.sick(lasts)
+        self.world.after(lasts, setattr, thing, why, False)
+
+    def _serves(self) -> bool:
+        return self.process is not None and self.process.ready
 
     def _power_is_gone(self) -> None:
         if self.process is not None:
@@ -299,7 +325,8 @@ class Storm:
         """Everything is mended, everybody is there."""
         self.books.tell("world", "calm")
         self.world.leap = 60.0 if self.cast.modem else 600.0
-        self.disk.refuse, self.disk.stall, self.disk.cut_at = "", 0.0, 0
+        self.disk.refuse, self.disk.stall, self.disk.cut_at, self.disk.kill_at = "", 0.0, 0, 0
+        self.clerks.none = self.disk.shut = False
         self._full_until = -1.0
         self.network.deaf.clear()
         self.network.slow.clear()

@@ -91,6 +91,23 @@ def test_a_future_is_done_only_when_others_can_read_the_row(tmp_path, scribe):
 
 
 @pytest.mark.parametrize("scribe", SCRIBES)
+def test_who_has_waited_for_how_long_is_known(tmp_path, scribe, monkeypatch):
+    monkeypatch.setattr(LoopScribe, "most_rows", 1)
+    monkeypatch.setattr(ProcessScribe, "most_rows", 1)
+
+    async def scenario(d):
+        waiting = [d.put(n) for n in range(10)]
+        began = d.writer._loop.time()
+        await waiting[5]  # whatever was answered before
+        waited = d.writer._loop.time() - began
+        assert (d.writer.behind(waited), d.writer.behind(waited + 10)) == (True, False)
+        await asyncio.gather(*waiting)
+        assert not d.writer.behind(-1)
+
+    desk(scenario, tmp_path, scribe)
+
+
+@pytest.mark.parametrize("scribe", SCRIBES)
 def test_a_large_turn_is_cut_and_keeps_its_order(tmp_path, scribe, monkeypatch):
     monkeypatch.setattr(LoopScribe, "most_rows", 10)
     monkeypatch.setattr(ProcessScribe, "most_rows", 10)
