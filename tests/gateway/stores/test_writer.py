@@ -96,12 +96,11 @@ def test_who_has_waited_for_how_long_is_known(tmp_path, scribe, monkeypatch):
     monkeypatch.setattr(ProcessScribe, "most_rows", 1)
 
     async def scenario(d):
-        waiting = [d.put(n) for n in range(10)]
-        began = d.writer._loop.time()
+        waiting, began = [d.put(n) for n in range(10)], d.writer._loop.time()
         await waiting[5]  # whatever was answered before
         waited = d.writer._loop.time() - began
         assert (d.writer.behind(waited), d.writer.behind(waited + 10)) == (True, False)
-        await asyncio.gather(*waiting)
+        await d.writer.flush()
         assert not d.writer.behind(-1)
 
     desk(scenario, tmp_path, scribe)
