@@ -32,6 +32,7 @@ class Disk:
     """What is wrong with it now. stall: seconds a COMMIT hangs. refuse: the error of every write, "" for none.
 
     cut_at: the COMMIT during which power goes, counted from the start; 0 for never. cut: called then.
+    refuse_at: the one COMMIT that fails, and none behind it.
     kill_at: the COMMIT about which its clerk is killed, at `kill_where`. shut: no clerk can open the file.
     """
 
@@ -48,6 +49,7 @@ class Disk:
         self.path = Path()
         self.refusals = 0
         self.in_clerk = False
+        self.refuse_at = 0
         self.kill_at = 0
         self.kill_where = BEFORE
         self.shut = False
@@ -94,6 +96,10 @@ class Disk:
     def commit(self, db: sqlite3.Connection) -> None:
         self.dies(COMMIT)
         self.check(commit=True)
+        if 0 < self.refuse_at <= self.commits + 1:
+            self.refuse_at = 0
+            self.refusals += 1
+            raise _error("SQLITE_IOERR_FSYNC")
         self.commits += 1
         if self.commits != self.cut_at:
             db.execute("COMMIT")

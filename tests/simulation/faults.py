@@ -145,6 +145,7 @@ EFFECTS: dict[str, Effect] = {
     "modem.other_sim": lambda storm, fault: storm.modem.other_pin(),
     "phones.to_the_sim": lambda storm, fault: storm.modem.reply("+33612340001", f"Oui {fault.level:.2f}"),
     "disk.refuses": _refusing,
+    "disk.refuses_once": lambda storm, fault: storm.refuse_once(1 + int(9 * fault.level)),
     "disk.hangs": _hanging,
     "disk.nearly_full": lambda storm, fault: storm.nearly_full(fault.lasts),
     "clerk.killed": lambda storm, fault: storm.kill_clerk(
@@ -166,7 +167,7 @@ EFFECTS: dict[str, Effect] = {
 
 _SHORT = {"clerk.none", "clerk.shut_out", "disk.refuses", "disk.hangs", "operator.drains"}
 _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
-            "clerk.killed", "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
+            "clerk.killed", "disk.refuses_once", "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
             "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
             "broker.remembers"}  # fmt: skip
 _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim": 0.4,

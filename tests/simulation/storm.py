@@ -234,6 +234,12 @@ class Storm:
         self.at_work()
         self.disk.cut_at = self.disk.commits + commits
 
+    def refuse_once(self, commits: int) -> None:
+        """EIO at one COMMIT, from now on the so-manieth; what follows it may be on its way already."""
+        self.at_work()
+        self.disk.refuse_at = self.disk.commits + commits
+        self.sick(10.0)
+
     def kill_clerk(self, commits: int, where: int) -> None:
         """commits: from now. where: see disk.py; beyond that, at a moment that has to do with nothing."""
         self.at_work()
@@ -325,7 +331,8 @@ class Storm:
         """Everything is mended, everybody is there."""
         self.books.tell("world", "calm")
         self.world.leap = 60.0 if self.cast.modem else 600.0
-        self.disk.refuse, self.disk.stall, self.disk.cut_at, self.disk.kill_at = "", 0.0, 0, 0
+        self.disk.refuse, self.disk.stall, self.disk.cut_at = "", 0.0, 0
+        self.disk.refuse_at = self.disk.kill_at = 0
         self.clerks.none = self.disk.shut = False
         self._full_until = -1.0
         self.network.deaf.clear()
