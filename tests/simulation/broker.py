@@ -58,7 +58,9 @@ class Broker:
         self.unwell_at = self.world.now
         if name in ("gone", "cuts", "forgets", "remembers"):
             polite = self.random.random() < 0.5  # it was stopped, or it fell over
-            self._cut(BrokerError("lost", "the broker closed the connection"), willed=polite or name == "cuts")
+            self._cut(
+                BrokerError("lost", "the broker closed the connection"), willed=polite or name == "cuts"
+            )
             self._stuck.clear()
         if name == "forgets":
             self.retained.clear()

@@ -56,7 +56,9 @@ class Standing:
 
     def _stands(self, what: object, request: Request) -> bool:
         """Asked back behind it, it may be over already; and who died since has forgotten all but holds."""
-        died = self.books.deaths[-1:] and not isinstance(what, tuple) and self.books.deaths[-1] > request.first
+        died = (
+            self.books.deaths[-1:] and not isinstance(what, tuple) and self.books.deaths[-1] > request.first
+        )
         return self._asked_back.get(what, -1.0) < request.first and not died
 
     def asks(self, request: Request) -> None:
@@ -94,11 +96,17 @@ class Standing:
     def handed(self, bearer: str, ask: Ask) -> None:
         """A segment leaves."""
         if bearer in self.disabled:
-            self.books.violation("command", f"{ask} leaves by {bearer}, disabled at {self.disabled[bearer]:.3f}")
+            self.books.violation(
+                "command", f"{ask} leaves by {bearer}, disabled at {self.disabled[bearer]:.3f}"
+            )
         for flow, since in self.held.items():
             table = dict(flow)
             kind = table.get("kind", WORDS.get(ask.kind))
-            if table.get("account", ask.account) == ask.account and kind == WORDS.get(ask.kind) and ask.asked_at > since:
+            if (
+                table.get("account", ask.account) == ask.account
+                and kind == WORDS.get(ask.kind)
+                and ask.asked_at > since
+            ):
                 self.books.violation("command", f"{ask} leaves, {table} is held since {since:.3f}")
 
     def reloaded(self, name: str, at: float) -> None:

@@ -126,7 +126,9 @@ class Remote:
         self._serial += 1
         octets = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         books = self.storm.books
-        request = Request(books.now, self._watch, f"C{self._serial:06d}", prefix + below, octets, expect, ask, then)
+        request = Request(
+            books.now, self._watch, f"C{self._serial:06d}", prefix + below, octets, expect, ask, then
+        )
         self.requests[request.token] = request
         dice = self.random.random()
         if dice < 0.3:
@@ -267,7 +269,9 @@ class Remote:
         if ask.wait:
             due = ask.accepted_wall / 1000 + ask.wait
             table["send_at"] = datetime.fromtimestamp(due, UTC).isoformat(timespec="milliseconds")
-        request = self.request(f"submit/{ask.account}", table, "", ask, lambda view: self._told(request, view))
+        request = self.request(
+            f"submit/{ask.account}", table, "", ask, lambda view: self._told(request, view)
+        )
         self.storm.books.happened["mqtt.texts"] += 1
         self.publish(request)
         if ask.reference and self.random.random() < 0.1:
@@ -335,14 +339,21 @@ class Remote:
             self.requests[said.group()].acts += 1
 
     def _watch(self, request: Request) -> None:
-        self.storm.world.after(SOON, self._soon, request, len(request.read_at), self.storm.world.now)
+        died = max(self.storm.books.deaths, default=-1.0)
+        times = sum(at > died for at in request.read_at)
+        self.storm.world.after(SOON, self._soon, request, times, self.storm.world.now)
 
     def _soon(self, request: Request, times: int, since: float) -> None:
         """It was read a while ago, and nothing has happened since that could have kept its answer."""
         books = self.storm.books
-        if self.calm or request.hostile or len(request.replies) >= times or not self.broker.well_since(since - 1):
+        died = max(books.deaths, default=-1.0)
+        if self.calm or request.hostile or sum(at > died for at, _ in request.replies) >= times:
             return
-        if any(at >= since - 1 for at in books.deaths[-1:]) or any(until >= since for _, until in books.sick):
+        if (
+            not self.broker.well_since(since - 1)
+            or died >= since - 1
+            or any(until >= since for _, until in books.sick)
+        ):
             return
         books.violation("mqtt", f"{request} was read {SOON:.0f} s ago and is answered {request.replies}")
 

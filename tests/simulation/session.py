@@ -106,9 +106,12 @@ class Session:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """As Connection: polite where all was said."""
-        polite = kind is None
+        polite = self.polite(kind)
         self.send(lambda: self.broker.leaves(self, polite))
+
+    def polite(self, kind: type[BaseException] | None) -> bool:
+        """As Connection: where all was said."""
+        return kind is None
 
     async def publish(
         self, topic: str, payload: bytes, qos: int, retain: bool = False, correlation: bytes | None = None
