@@ -35,7 +35,7 @@ ASKED = (f"{PREFIX}cmd/", f"{PREFIX}submit/")
 class Broker:
     """See the module. retained: topic -> payload; events: how many came that were not retained.
 
-    modern: it knows MQTT 5. ends: when the gateway's sessions ended. heard: is told what others than us would get.
+    modern: it knows MQTT 5. untold: a will was not, when it fell over or was restored. ends: when the gateway's sessions ended. heard: is told what others than us would get.
     """
 
     def __init__(self, world: World, books: Books, draw: random.Random) -> None:
@@ -49,6 +49,7 @@ class Broker:
         self.events = 0
         self.ends: list[float] = []
         self.unwell_at = -1.0
+        self.untold = False
         self.heard: Callable[[str, bytes, bytes | None], object] = lambda *_: None
         self.current: Session | None = None
         self._stuck: list[tuple[Session | None, Callable[[], object]]] = []
@@ -62,6 +63,7 @@ class Broker:
                 BrokerError("lost", "the broker closed the connection"), willed=polite or name == "cuts"
             )
             self._stuck.clear()
+            self.untold = True
         if name == "forgets":
             self.retained.clear()
         if name == "remembers":  # restored from a copy, of when there was another bearer, and an alarm
@@ -136,6 +138,7 @@ class Broker:
             return
         self._cut(BrokerError("taken", "another client has connected under this name"))
         self.current = session
+        self.untold = False
         self.books.tell("broker", "connected")
         answer(None)
 
@@ -215,9 +218,10 @@ class Broker:
 
     # ── the verdict ──────────────────────────────────────────────────────────────────────────────────────
     def judge_absence(self, since: float) -> None:
-        """While there is no gateway, `status` says so."""
+        """While there is no gateway, `status` says so, as soon as its last octets are here."""
         payload = self.retained.get(f"{PREFIX}status")
-        if payload is None or self.moods or self.unwell_at > since - 60 or self.world.now < since + 1:
+        travels = 1 + 3 * ("slow" in self.moods or self.unwell_at > since - 60)
+        if payload is None or self.untold or "hangs" in self.moods or self.world.now < since + travels:
             return
         state = json.loads(payload)["state"]
         if self.current is None and state in ("ready", "draining"):

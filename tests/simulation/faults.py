@@ -96,6 +96,8 @@ def _away(storm: Storm, fault: Fault) -> None:
 
 def _broker(storm: Storm, fault: Fault) -> None:
     storm.broker.mood(fault.what.split(".")[1], fault.lasts)
+    if fault.what == "broker.slow" and fault.level < 0.6:  # who leaves now finds no ear
+        storm.world.after(min(2.0, fault.lasts / 2), storm.restart)
 
 
 def _modem(storm: Storm, fault: Fault) -> None:
@@ -168,7 +170,7 @@ _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "applica
             "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
             "broker.remembers", "mqtt.wrong", "mqtt.alerts"}  # fmt: skip
 _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim": 0.4,
-           "mqtt.command": 14, "mqtt.wrong": 8, "mqtt.alerts": 4, "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
+           "broker.slow": 3, "mqtt.command": 14, "mqtt.wrong": 8, "mqtt.alerts": 4, "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "process.killed": 5, "process.power": 3,
            "clock.jumps": 0.5, "carrier.reset": 2}  # fmt: skip
 
 

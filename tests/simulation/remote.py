@@ -157,13 +157,15 @@ class Remote:
         """One that is right; what takes something away is undone later."""
         draw = self.random
         name = draw.choice(sorted(self.storm.carriers))
+        for account in SUBMIT * 3:  # who would be kept waiting
+            self.storm.world.after(min(lasts, 40.0) * draw.random(), self.storm.traffic.submit, account)
         if level < 0.25:
             self._link(name, lasts)
         elif level < 0.5:
             self._hold({"account": draw.choice(SUBMIT)} if level < 0.38 else {"kind": "transactional"}, lasts)
-        elif level < 0.6:
+        elif level < 0.57:
             self._order("link.reset", {"name": name})
-        elif level < 0.8:
+        elif level < 0.7:
             self._reload()
         elif "drain" in self.storm.table["mqtt"]["commands"]:
             self._drain(min(lasts, 200.0))

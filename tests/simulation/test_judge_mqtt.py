@@ -155,3 +155,7 @@ def test_status_while_nobody_is_there(remote, world, state, wrong):
     world.now = 100.0
     remote.broker.judge_absence(95.0)
     assert len(remote.books.wrong) == wrong
+    remote.broker.mood("remembers", 0)  # restored from a copy: it cannot know
+    remote.broker.retained[f"{PREFIX}status"] = state
+    remote.broker.judge_absence(95.0)
+    assert len(remote.books.wrong) == wrong
