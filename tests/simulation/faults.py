@@ -113,6 +113,7 @@ def _modem(storm: Storm, fault: Fault) -> None:
 def _refusing(storm: Storm, fault: Fault) -> None:
     """The disk answers ENOSPC to every write, or EIO at COMMIT."""
     disk = storm.disk
+    storm.alerts()
     disk.refuse = "SQLITE_FULL" if fault.level < 0.5 else "SQLITE_IOERR_FSYNC"
     disk.refuse_commits_only = fault.level >= 0.5
     storm.sick(fault.lasts)

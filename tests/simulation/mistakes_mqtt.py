@@ -90,13 +90,14 @@ def obeys_again() -> None:
     wrap(MqttWatcher, "_opened", make)
 
 
-@mistake("a bearer is disabled in what is shown, and in nothing else", within=120)
+@mistake("a bearer is disabled in the answer, and in nothing else", within=120)
 def disables_nothing() -> None:
     def make(link: Any) -> Any:
         async def shown(gateway: Any, args: Any, who: str, tell: Any) -> Any:
             result = await link(gateway, args, who, tell)
             if args["act"] == "disable":
-                gateway.dispatcher.roads[args["name"]].health.enabled = True
+                road = gateway.dispatcher.roads[args["name"]]
+                road.disabled, road.health.enabled = "", True
                 gateway.dispatcher.health_changed()
             return result
 

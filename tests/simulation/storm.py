@@ -17,7 +17,7 @@ from simulation import wire
 from simulation.application import Application
 from simulation.books import MOST_WRONG, Attempt, Books
 from simulation.bounded import Bounded
-from simulation.broker import Broker
+from simulation.broker import SUBMIT, Broker
 from simulation.carrier import TOKEN, Carrier
 from simulation.clockwork import Crash, Spinning, World
 from simulation.disk import Disk
@@ -225,6 +225,12 @@ class Storm:
         for name in self.applications:
             for _ in range(self.random.randrange(10)):
                 self.world.after(0.02 * self.random.random(), self.traffic.submit, name)
+        self.alerts()
+
+    def alerts(self) -> None:
+        """Some texts by MQTT, at this moment."""
+        for name in SUBMIT * 2 if self.cast.broker else ():
+            self.world.after(0.02 * self.random.random(), self.traffic.submit, name, "", True)
 
     def kill(self, steps: int) -> None:
         self.at_work()
