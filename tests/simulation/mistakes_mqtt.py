@@ -57,16 +57,6 @@ def loses_references() -> None:
     wrap(gateway.listeners.mqtt, "read", make)
 
 
-@mistake("an answer is forgotten when it is given to the connection", within=120)
-def forgets_answers() -> None:
-    async def hasty(self: Any, broker: Any) -> None:
-        while self._replies:
-            reply = self._replies.popleft()
-            await broker.publish(reply.topic, reply.payload, 1, correlation=reply.correlation)
-
-    MqttWatcher._answers = hasty  # type: ignore[method-assign]
-
-
 @mistake("what was asked last is done again at the next connection", within=120)
 def obeys_again() -> None:
     last: list[Any] = []

@@ -362,8 +362,11 @@ class Remote:
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────
     def settle(self) -> None:
         """What became of the texts is asked by SMPP; then the verdict."""
-        storm, since = self.storm, self.storm.world.now
+        storm = self.storm
         asks = [ask for ask in storm.books.asks.values() if ask.by_mqtt and ask.ids]
+        if asks:
+            storm.until(storm.world.now + 4500)  # nobody is told of them: some may wait for a receipt still
+        since = storm.world.now
         for n, ask in enumerate(asks):
             storm.world.after(0.1 * n, storm.applications[ask.account].verbs.query, ask)
         if asks:
