@@ -183,12 +183,13 @@ class Connection:
             self._drop()
             raise ended
 
-    async def __aexit__(self, *_: object) -> None:
-        """Polite where the broker still listens: a DISCONNECT keeps the last will from being told."""
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """A DISCONNECT keeps the last will from being told: whoever is broken off before all was said sends none."""
         if self._client is None:
             return
         try:
-            await self._client.__aexit__(None, None, None)
+            if kind is None:
+                await self._client.__aexit__(None, None, None)
         except aiomqtt.MqttError:
             pass  # it is gone: nothing is left to be said
         finally:

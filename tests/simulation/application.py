@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 from simulation import wire
@@ -68,6 +69,7 @@ class Application:
         self.random = draw
         self.moods: dict[str, float] = {}
         self.away = False
+        self.by_mqtt: Callable[[Ask], object] = lambda ask: None
         self._wanted = binds
         self._binds: list[_Bind] = []
         self._connecting = 0
@@ -162,6 +164,10 @@ class Application:
         if ask.by_http:
             self.tried(ask)
             self.caller.post(ask)
+            return
+        if ask.by_mqtt:
+            self.tried(ask)
+            self.by_mqtt(ask)
             return
         bind = self.bound()
         if bind is None:

@@ -20,10 +20,10 @@ class Ask:
 
     ids: those of positive answers. unsure: a try ended without an answer. told: (when, stat, answered OK).
     wait: seconds until it may leave, by schedule_delivery_time. multi: it is one of a submit_multi. versions: what its
-    text may be by now, the last acknowledged replacement first. tried: (when, status) of each answer. by_http: so submitted.
+    text may be by now, the last acknowledged replacement first. tried: (when, status) of each answer. by_http, by_mqtt: so submitted.
     """
 
-    __slots__ = ("accepted_at", "accepted_wall", "account", "asked_at", "attempts", "by_http", "cancelled_at", "first_on",
+    __slots__ = ("accepted_at", "accepted_wall", "account", "asked_at", "attempts", "by_http", "by_mqtt", "cancelled_at", "first_on",
                  "ids", "kind", "multi", "parts", "reference", "registered", "replaced_at", "statuses", "tag", "text", "to",
                  "token", "told", "tried", "tries", "unsure", "versions", "wait")  # fmt: skip
 
@@ -47,7 +47,7 @@ class Ask:
         self.accepted_wall = 0
         self.wait = 0.0
         self.multi = False
-        self.by_http = False
+        self.by_http = self.by_mqtt = False
         self.cancelled_at = -1.0
         self.replaced_at = -1.0
         self.versions = [0]

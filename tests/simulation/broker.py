@@ -1,103 +1,242 @@
-"""An MQTT broker as a scripted actor, in the place of the adapter of aiomqtt (gateway.watchers.mqtt_client).
+"""An MQTT broker as a scripted actor: what is retained, subscribed and willed, and its moods.
 
-It keeps what is retained, tells last wills, and when faults say so is gone, slow, silent, forbids, cuts or forgets. What
-the gateway says is the product's; what aiomqtt and paho make of sockets is not in the storm.
+What the gateway sends travels (session.py) and is taken when it gets here, which its acknowledgement may not outlive.
+A broker that hangs takes it all later, in order; one that falls over tells no will. Others publish here too (remote.py).
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-from collections import deque
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any
 
 from simulation.books import Books
-from simulation.clockwork import SimLoop, World
+from simulation.clockwork import World
 from simulation.process import Process
+from simulation.session import INSTANT, Session
 
 from gateway.topics import LOST, Arrived
 from gateway.watchers.mqtt_broker import BrokerError
 
-__all__ = ["ROOT", "Broker"]
+__all__ = ["COMMANDS", "PREFIX", "ROOT", "SUBMIT", "Broker"]
 
 ROOT = "storm"
 PREFIX = f"{ROOT}/default/storm/"
-PATIENCE = 5.0
+KEEPALIVE = 15.0
+HOSTILE = "hostile/"
+"""Where it hangs up on whoever publishes."""
+SUBMIT = ("bank", "shop")
+COMMANDS = ("drain", "link.disable", "link.enable", "link.reset", "queue.hold", "queue.release", "reload")
+"""All of them, or all but the first."""
+ASKED = (f"{PREFIX}cmd/", f"{PREFIX}submit/")
 
 
 class Broker:
-    """See the module. retained: topic -> payload; events: how many came that were not retained."""
+    """See the module. retained: topic -> payload; events: how many came that were not retained.
+
+    modern: it knows MQTT 5. untold: a will was not, when it fell over or was restored. ends: when the gateway's sessions ended. heard: is told what others than us would get.
+    """
 
     def __init__(self, world: World, books: Books, draw: random.Random) -> None:
         self.world = world
         self.books = books
         self.random = draw
+        self.modern = draw.random() < 0.75
         self.moods: dict[str, int] = {}
         self.retained: dict[str, bytes] = {}
+        self.saved: dict[str, bytes] = {}
         self.events = 0
-        self._session: _Session | None = None
+        self.ends: list[float] = []
+        self.unwell_at = -1.0
+        self.untold = False
+        self.heard: Callable[[str, bytes, bytes | None], object] = lambda *_: None
+        self.current: Session | None = None
+        self._stuck: list[tuple[Session | None, Callable[[], object]]] = []
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────
     def mood(self, name: str, lasts: float) -> None:
+        self.unwell_at = self.world.now
         if name in ("gone", "cuts", "forgets", "remembers"):
-            self._cut("lost", "the broker closed the connection")
+            polite = self.random.random() < 0.5  # it was stopped, or it fell over
+            self._cut(
+                BrokerError("lost", "the broker closed the connection"), willed=polite or name == "cuts"
+            )
+            self._stuck.clear()
+            self.untold = True
         if name == "forgets":
             self.retained.clear()
-        if name == "remembers":  # it was restored from a copy, of when there was another bearer, and an alarm
+        if name == "remembers":  # restored from a copy, of when there was another bearer, and an alarm
+            self.retained = dict(self.saved)
             self.retained[f"{PREFIX}bearer/former/state"] = self.retained[f"{PREFIX}alarm/former"] = (
                 b'{"v":1}'
             )
+        self.saved = dict(self.retained)
         if lasts:
             self.moods[name] = self.moods.get(name, 0) + 1
             self.world.after(lasts, self._over, name)
+        if name == "hangs" and self.current is not None:
+            self.world.after(KEEPALIVE * (1 + self.random.random()), self.current.unheard)
 
     def _over(self, name: str) -> None:
+        self.unwell_at = self.world.now
         left = self.moods.get(name, 0) - 1
         if left > 0:
             self.moods[name] = left
-        else:
-            self.moods.pop(name, None)
+            return
+        self.moods.pop(name, None)
+        if name == "hangs":
+            self._awake()
+
+    def _awake(self) -> None:
+        """What was sent meanwhile is read now, of each connection in its order."""
+        stuck, self._stuck = self._stuck, []
+        for session, packet in stuck:
+            if session is None or not session.severed:
+                packet()
 
     def calm(self) -> None:
         self.moods.clear()
+        self._awake()
 
-    def _cut(self, reason: str, words: str) -> None:
-        session, self._session = self._session, None
-        if session is not None:
+    def well_since(self, then: float) -> bool:
+        return not self.moods and self.unwell_at < then and not any(end >= then for end in self.ends[-3:])
+
+    def _cut(self, error: BrokerError, willed: bool = True) -> None:
+        session, self.current = self.current, None
+        if session is None:
+            return
+        self.ends.append(self.world.now)
+        session.severed = True
+        if willed:
             self.retained[session.will] = LOST
-            session.end(BrokerError(reason, words))
+        session.end(error)
 
-    # ── sessions ─────────────────────────────────────────────────────────────────────────────────────────
-    def session(self, settings: Any, identifier: str, will: str, protocol: str = "5") -> _Session:
+    def delay(self) -> float:
+        slow = 3 * self.random.random() if "slow" in self.moods else 0.0
+        return INSTANT + 0.01 * self.random.random() + slow
+
+    # ── what the gateway sends ───────────────────────────────────────────────────────────────────────────
+    def session(self, settings: Any, identifier: str, will: str, protocol: str = "5") -> Session:
         """Stands where Connection(…) does."""
-        return _Session(self, will)
+        return Session(self, will, "5" if self.modern else "3.1.1")
 
-    def opened(self, session: _Session) -> None:
-        self._cut("taken", "another client has connected under this name")  # of a process that died, mostly
-        self._session = session
+    def comes(self, session: Session | None, packet: Callable[[], object]) -> None:
+        """Octets are here; whoever sent them may be gone."""
+        if session is not None and session.severed:
+            return
+        if "gone" in self.moods:
+            return
+        if "hangs" in self.moods:
+            self._stuck.append((session, packet))
+        else:
+            packet()
+
+    def connect(self, session: Session, answer: Callable[[object], object]) -> None:
+        if "refuses" in self.moods:
+            answer(BrokerError("password", "the broker refuses user name or password"))
+            return
+        self._cut(BrokerError("taken", "another client has connected under this name"))
+        self.current = session
+        self.untold = False
         self.books.tell("broker", "connected")
+        answer(None)
 
-    def left(self, session: _Session) -> None:
-        if self._session is session:
-            self._session = None
+    def leaves(self, session: Session, polite: bool) -> None:
+        """DISCONNECT, or the end of its octets, which is when the will is told."""
+        if self.current is not session:
+            return
+        if polite:
+            self.current = None
+            self.ends.append(self.world.now)
+        else:
+            self._cut(BrokerError("lost", "the connection was reset"))
 
-    def take(self, topic: str, payload: bytes, retain: bool) -> None:
-        if not retain:
+    def taken(self, session: Session, arrived: Arrived, answer: Callable[[object], object]) -> None:
+        """PUBLISH: in force from here on, whatever becomes of its acknowledgement."""
+        if self.current is not session:
+            return
+        topic = arrived.topic
+        if topic.startswith(HOSTILE) or ("loses_acks" in self.moods and self.random.random() < 0.2):
+            if not topic.startswith(HOSTILE):
+                self._take(arrived)
+            self.books.happened["broker.hung up on a publication"] += 1
+            self._cut(BrokerError("lost", "the broker closed the connection"))
+            return
+        self._take(arrived)
+        answer(None)
+
+    def _take(self, arrived: Arrived) -> None:
+        topic, payload = arrived.topic, arrived.payload
+        if b"3361234" in payload:
+            self.books.violation("privacy", f"{topic} tells a number: {payload!r}")
+        if topic.startswith(ASKED) and not topic.endswith("/reply"):
+            self.books.violation("mqtt", f"the gateway itself publishes at {topic}: {payload!r}")
+        if not arrived.retain:
             self.events += 1
+            self.heard(topic, payload, arrived.correlation)
         elif payload:
             self.retained[topic] = payload
         else:
             self.retained.pop(topic, None)
-        self.books.tell("broker", "got", topic)
+        self.books.tell("broker", "got", topic, payload[:60] if topic.endswith(("/reply", "status")) else "")
+        if not self.modern:  # which knows no noLocal
+            self._route(arrived, None)
+
+    def died(self, power: bool) -> None:
+        """The gateway's kernel ends its connections; or nobody does, and the broker finds out."""
+        session = self.current
+        if session is None:
+            return
+        if power:
+            session.severed = True
+            self.world.after(1.5 * KEEPALIVE, self.comes, None, lambda: self.leaves(session, polite=False))
+        else:
+            session.send(lambda: self.leaves(session, polite=False))
+
+    # ── what others send ─────────────────────────────────────────────────────────────────────────────────
+    def publish(self, arrived: Arrived, request: Any) -> None:
+        """From another client. With MQTT 3.1.1 what is retained looks like anything else to who is there."""
+        self.comes(None, lambda: self._published(arrived, request))
+
+    def _published(self, arrived: Arrived, request: Any) -> None:
+        if arrived.retain:
+            self.retained[arrived.topic] = arrived.payload
+        self._route(arrived, request)
+
+    def _route(self, arrived: Arrived, request: Any) -> None:
+        session = self.current
+        if session is not None and session.wants(arrived.topic):
+            session.give(self.shown(arrived, arrived.retain and self.modern), request)
+
+    def shown(self, arrived: Arrived, retain: bool) -> Arrived:
+        if not self.modern:
+            return Arrived(arrived.topic, arrived.payload, retain)
+        return Arrived(
+            arrived.topic, arrived.payload, retain, arrived.answer_to, arrived.correlation, arrived.who
+        )
 
     # ── the verdict ──────────────────────────────────────────────────────────────────────────────────────
+    def judge_absence(self, since: float) -> None:
+        """While there is no gateway, `status` says so, as soon as its last octets are here."""
+        payload = self.retained.get(f"{PREFIX}status")
+        travels = 1 + 3 * ("slow" in self.moods or self.unwell_at > since - 60)
+        if payload is None or self.untold or "hangs" in self.moods or self.world.now < since + travels:
+            return
+        state = json.loads(payload)["state"]
+        if self.current is None and state in ("ready", "draining"):
+            self.books.violation("mqtt", f"status says {state} while no gateway runs")
+
     def judge(self, process: Process | None) -> None:
         """When all is calm, what is retained is how it stands."""
         app = process.app if process is not None and process.ready else None
         if app is None or app.config.mqtt is None:
             return
-        shown = {topic[len(PREFIX) :]: json.loads(payload) for topic, payload in self.retained.items()}
+        shown = {
+            topic[len(PREFIX) :]: json.loads(payload)
+            for topic, payload in self.retained.items()
+            if topic.startswith(PREFIX) and not topic.startswith(ASKED)
+        }
         due = {"status", "info", *(f"alarm/{alarm.id}" for alarm in app.alarms)}
         due |= {f"account/{account.name}/state" for account in app.accounts}
         due |= {f"bearer/{name}/state" for name in app.dispatcher.roads}
@@ -118,89 +257,3 @@ class Broker:
             said = shown.get(f"account/{account.name}/state", {})
             if said.get("binds") != account.bound:
                 wrong("mqtt", f"account {account.name} has {account.bound} binds, the broker knows {said}")
-
-
-class _Session:
-    """What the gateway holds: the calls of Connection that it makes, each of which ends."""
-
-    forbidden = 0
-    protocol = "5"
-
-    def __init__(self, broker: Broker, will: str) -> None:
-        self.broker = broker
-        self.will = will
-        self._inbox: deque[Arrived] = deque()
-        self._come = asyncio.Event()
-        self._lost: BrokerError | None = None
-
-    def end(self, error: BrokerError) -> None:
-        self._lost = error
-        self._come.set()
-
-    async def _step(self) -> None:
-        """As long as the broker takes for its answer."""
-        moods = self.broker.moods
-        seconds = 0.001 + 0.01 * self.broker.random.random()
-        if "slow" in moods:
-            seconds += 3 * self.broker.random.random()
-        if "hangs" in moods:
-            seconds = PATIENCE
-        loop = Process.current.loop
-        assert isinstance(loop, SimLoop)
-        waited = loop.create_future()
-
-        def over() -> None:
-            if not (loop.dead or waited.done()):
-                waited.set_result(None)
-
-        self.broker.world.after(seconds, over)
-        await waited
-        if seconds == PATIENCE and self._lost is None:
-            self._lost = BrokerError("silent", "the broker answers no more")
-        if self._lost is not None:
-            raise self._lost
-
-    async def __aenter__(self) -> Self:
-        moods = self.broker.moods
-        if "gone" in moods:
-            raise BrokerError("unreachable", "connection refused")
-        await self._step()
-        if "refuses" in moods:
-            raise BrokerError("password", "the broker refuses user name or password")
-        self.broker.opened(self)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._lost is None:
-            self.broker.left(self)
-
-    async def publish(
-        self, topic: str, payload: bytes, qos: int, retain: bool = False, correlation: bytes | None = None
-    ) -> None:
-        await self._step()
-        self.broker.take(topic, payload, retain)
-
-    async def subscribe(self, filters: Any, qos: int) -> None:
-        await self._step()
-        for topic, payload in self.broker.retained.items():
-            if any(_matches(pattern, topic) for pattern in filters):
-                self._inbox.append(Arrived(topic, payload, True))
-        self._come.set()
-
-    async def unsubscribe(self, filters: Any) -> None:
-        await self._step()
-
-    async def next(self) -> Arrived:
-        while not self._inbox:
-            if self._lost is not None:
-                raise self._lost
-            self._come.clear()
-            await self._come.wait()
-        return self._inbox.popleft()
-
-
-def _matches(pattern: str, topic: str) -> bool:
-    wanted, levels = pattern.split("/"), topic.split("/")
-    return len(wanted) == len(levels) and all(
-        w in ("+", level) for w, level in zip(wanted, levels, strict=True)
-    )

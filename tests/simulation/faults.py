@@ -34,7 +34,7 @@ CARRIER_MOODS = ("throttled", "queue_full", "retry", "refused", "next_route", "s
 APPLICATION_MOODS = ("mute", "later", "resubmit", "cancel")
 MODEM_FAULTS = ("mute", "late", "storm", "refused", "lost-answer", "lost-submit", "report-early", "report-twice",
                 "report-late", "report-none", "reset", "unplug", "hang", "no-network", "full", "urc", "sim-out")  # fmt: skip
-BROKER_FAULTS = ("gone", "slow", "hangs", "refuses", "cuts", "forgets", "remembers")
+BROKER_FAULTS = ("gone", "slow", "hangs", "refuses", "cuts", "forgets", "remembers", "loses_acks")
 Effect = Callable[["Storm", Fault], object]
 
 
@@ -96,6 +96,8 @@ def _away(storm: Storm, fault: Fault) -> None:
 
 def _broker(storm: Storm, fault: Fault) -> None:
     storm.broker.mood(fault.what.split(".")[1], fault.lasts)
+    if fault.what == "broker.slow" and fault.level < 0.6:  # who leaves now finds no ear
+        storm.world.after(min(2.0, fault.lasts / 2), storm.restart)
 
 
 def _modem(storm: Storm, fault: Fault) -> None:
@@ -111,6 +113,7 @@ def _modem(storm: Storm, fault: Fault) -> None:
 def _refusing(storm: Storm, fault: Fault) -> None:
     """The disk answers ENOSPC to every write, or EIO at COMMIT."""
     disk = storm.disk
+    storm.alerts()
     disk.refuse = "SQLITE_FULL" if fault.level < 0.5 else "SQLITE_IOERR_FSYNC"
     disk.refuse_commits_only = fault.level >= 0.5
     storm.sick(fault.lasts)
@@ -142,6 +145,9 @@ EFFECTS: dict[str, Effect] = {
     "phones.stop": lambda storm, fault: storm.traffic.stop_word(),
     **{f"modem.{kind}": _modem for kind in MODEM_FAULTS},
     **{f"broker.{kind}": _broker for kind in BROKER_FAULTS},
+    "mqtt.command": lambda storm, fault: storm.remote.command(fault.lasts, fault.level),
+    "mqtt.wrong": lambda storm, fault: storm.remote.wrong(),
+    "mqtt.alerts": lambda storm, fault: storm.remote.texts(fault.level),
     "modem.other_sim": lambda storm, fault: storm.modem.other_pin(),
     "phones.to_the_sim": lambda storm, fault: storm.modem.reply("+33612340001", f"Oui {fault.level:.2f}"),
     "disk.refuses": _refusing,
@@ -169,9 +175,10 @@ _SHORT = {"clerk.none", "clerk.shut_out", "disk.refuses", "disk.hangs", "operato
 _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
             "clerk.killed", "disk.refuses_once", "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
             "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
-            "broker.remembers"}  # fmt: skip
+            "broker.remembers", "mqtt.wrong", "mqtt.alerts"}  # fmt: skip
 _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim": 0.4,
            "phones.reply": 6, "phones.stop": 4, "application.burst": 6, "clerk.killed": 4, "process.killed": 5, "process.power": 3,
+           "broker.slow": 3, "mqtt.command": 14, "mqtt.wrong": 8, "mqtt.alerts": 4,
            "clock.jumps": 0.5, "carrier.reset": 2}  # fmt: skip
 
 
@@ -183,7 +190,7 @@ def drawn(
     Well before: what begins when all is mended is never ended.
     """
     absent: list[str] = [] if cast.modem else ["modem.", "phones.to_the_sim"]
-    absent += [] if cast.broker else ["broker."]
+    absent += [] if cast.broker else ["broker.", "mqtt."]
     absent += [] if cast.clerk else ["clerk."]
     names = [name for name in EFFECTS if not name.startswith(tuple(absent))]
     weights = [_WEIGHT.get(name, 1.0) for name in names]

@@ -134,7 +134,7 @@ class Judge:
         if ask.ids and not ask.attempts and stats and stats[0] == "DELIVRD":
             wrong("truth", f"{ask} never left and was told {stats}")
         if stats:
-            self._truth(ask, stats[0], ask.told[0][0])
+            self.truth(ask, stats[0], ask.told[0][0])
         if ask.attempts and not ask.ids and ask.statuses and not ask.unsure:
             wrong("refused", f"{ask} was refused ({ask.statuses}) and left all the same: {ask.attempts}")
 
@@ -154,7 +154,7 @@ class Judge:
             if ok and answered < 0:
                 answered = at
 
-    def _truth(self, ask: Ask, stat: str, told_at: float) -> None:
+    def truth(self, ask: Ask, stat: str, told_at: float) -> None:
         """What it was told is what the carriers told us, as far as they had told it by then."""
         heard: dict[int, set[str]] = {}
         for attempt in ask.attempts:

@@ -269,8 +269,11 @@ def load() -> None:
     """The rest of them, which stand in files of their own."""
     import simulation.mistakes_clerk
     import simulation.mistakes_more
+    import simulation.mistakes_mqtt
 
-    assert simulation.mistakes_more and simulation.mistakes_clerk
+    assert simulation.mistakes_clerk
+    assert simulation.mistakes_more
+    assert simulation.mistakes_mqtt
 
 
 load()

@@ -32,6 +32,7 @@ class Operator:
     ) -> None:
         """One request; then() hears the last line of the answer that has one."""
         storm = self.storm
+        storm.remote.standing.other(verb, args)
         received = bytearray()
         self.asking += 1
 
@@ -58,6 +59,12 @@ class Operator:
     def reload(self, level: float) -> None:
         """Other rates and windows."""
         storm = self.storm
+        name, rate, _ = self.written(level)
+        self.ask("reload", {}, lambda _: storm.books.rates[name].append((storm.world.now, rate)))
+
+    def written(self, level: float) -> tuple[str, float, float]:
+        """Into the file: (bearer, its rate, when)."""
+        storm = self.storm
         name = self.random.choice(sorted(storm.carriers))
         rate = self.random.choice((2, 5, 10, 20, 50))
         table = storm.table["bearers"][name]
@@ -66,7 +73,15 @@ class Operator:
             table["link"]["window"] = self.random.choice((1, 5, 20))
         storm.write_configuration()
         storm.books.rates[name].append((storm.world.now, rate))
-        self.ask("reload", {}, lambda _: storm.books.rates[name].append((storm.world.now, rate)))
+        return name, rate, storm.world.now
+
+    def undo(self, verb: str, args: dict[str, Any]) -> None:
+        """What was asked for by MQTT, and not answered."""
+        family, _, act = verb.partition(".")
+        if verb == "queue.release":
+            self.release({key: str(value) for key, value in args.items()})
+        else:
+            self._until_heard(family, {**args, **({"act": act} if act else {})})
 
     def hold(self, lasts: float, level: float) -> None:
         flow = {"account": self.random.choice(("shop", "bank"))} if level < 0.5 else {"kind": "transactional"}

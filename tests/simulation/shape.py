@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simulation.broker import ROOT
+from simulation.broker import COMMANDS, ROOT, SUBMIT
 from simulation.caller import PORT, token_of
 from simulation.traffic import CODES
 
@@ -71,7 +71,8 @@ def configuration(folder: Path, draw: random.Random, cast: Cast) -> dict[str, An
         "listeners": {"smpp": {"port": 2775, "enquire_link": draw.choice((60, 300))},
                       **({"http": {"port": PORT}} if cast.http else {})},
         "accounts": accounts,
-        **({"mqtt": {"url": "mqtt://127.0.0.1:1883", "root": ROOT, "interval": 60}} if cast.broker else {}),
+        **({"mqtt": {"url": "mqtt://127.0.0.1:1883", "root": ROOT, "interval": 60, "submit": list(SUBMIT),
+                     "commands": list(COMMANDS[draw.choice((0, 1)):])}} if cast.broker else {}),
         "bearers": {"alpha": bearer(3001, binds=draw.choice((1, 2))), "beta": bearer(3002, bind="transmitter+receiver"),
                     **({"sim1": sim} if cast.modem else {})},
         "routes": {"alerts": {"match": {"kinds": ["alert"]}, "bearers": first, "fallback_after": 30},

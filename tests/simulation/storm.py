@@ -17,7 +17,7 @@ from simulation import wire
 from simulation.application import Application
 from simulation.books import MOST_WRONG, Attempt, Books
 from simulation.bounded import Bounded
-from simulation.broker import Broker
+from simulation.broker import SUBMIT, Broker
 from simulation.carrier import TOKEN, Carrier
 from simulation.clerk import Clerks
 from simulation.clockwork import Crash, Spinning, World
@@ -28,6 +28,7 @@ from simulation.modem import Modem
 from simulation.network import Network, Plug
 from simulation.operator import Operator
 from simulation.process import Process, SimClock, seams
+from simulation.remote import Remote
 from simulation.shape import Cast, configuration
 from simulation.traffic import Traffic
 from system.gatewayconfig import written
@@ -118,6 +119,7 @@ class Storm:
         self._frames: dict[Plug, wire.Deframer] = {}
         self._bearers = {carrier.port: name for name, carrier in self.carriers.items()}
         self.traffic = Traffic(self, self._draw("traffic"))
+        self.remote = Remote(self, self._draw("remote"))
         self.bounded = Bounded(self)
         self._power = False
         self._full_until = -1.0
@@ -141,10 +143,11 @@ class Storm:
         with seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session, clerks):
             try:
                 self._start()
-                self._until(self.days * DAY)
+                self.until(self.days * DAY)
                 self._calm()
                 self._drained()
                 self.judge.settle()
+                self.remote.settle()
                 self.modem.judge()
                 self.bounded.judge()
                 self.broker.judge(self.process)
@@ -157,7 +160,7 @@ class Storm:
                 shutil.rmtree(self.folder, ignore_errors=True)
         return Result(self)
 
-    def _until(self, end: float) -> None:
+    def until(self, end: float) -> None:
         world = self.world
         while world.now < end:
             process = self.process
@@ -176,6 +179,8 @@ class Storm:
 
     def _start(self) -> None:
         self._lives += 1
+        if self.books.deaths:
+            self.broker.judge_absence(self.books.deaths[-1])
         self.books.starts.append(self.world.now)
         for name, table in self.table["bearers"].items():
             self.books.rates[name] = [(self.world.now, table["rate"])]
@@ -194,6 +199,8 @@ class Storm:
         process = self.process
         assert process is not None
         left = self.disk.left if self._power else None
+        self.broker.died(self._power)
+        self.remote.standing.died()
         self.books.tell("gateway", f"{'power is gone' if self._power else words}")
         self._power = False
         self._complaints(process)
@@ -224,6 +231,12 @@ class Storm:
         for name in self.applications:
             for _ in range(self.random.randrange(10)):
                 self.world.after(0.02 * self.random.random(), self.traffic.submit, name)
+        self.alerts()
+
+    def alerts(self) -> None:
+        """Some texts by MQTT, at this moment."""
+        for name in SUBMIT * 2 if self.cast.broker else ():
+            self.world.after(0.02 * self.random.random(), self.traffic.submit, name, "", True)
 
     def kill(self, steps: int) -> None:
         self.at_work()
@@ -318,11 +331,14 @@ class Storm:
         ask.attempts.append(attempt)
         self.books.tell("gateway", f"{ask.token} part {sm.part}/{sm.total} leaves by {bearer}")
         self.judge.handed(ask, attempt)
+        self.remote.standing.handed(bearer, ask)
 
     def _line(self, level: str, event: str, fields: dict[str, Any]) -> None:
         if fields.get("exc_info") is True:
             fields["exc_info"] = traceback.format_exc()[-1800:]
         self.books.tell("log", level, event, fields)
+        if event == "operator.act":
+            self.remote.act(fields["who"], fields["verb"])
         if level in ("error", "critical", "exception") and event not in ALLOWED:
             self.books.violation("log", f"{event} {fields}")
 
@@ -346,6 +362,7 @@ class Storm:
             if application.away:
                 application.vanish(False)
         self.broker.calm()
+        self.remote.calm = True
         for flow in list(self.operator.held):
             self.operator.release(flow)
         self.operator._until_heard("drain", {"off": True})
@@ -356,11 +373,11 @@ class Storm:
         """Until nobody waits for anything; at most as long as the longest validity and the wait for receipts."""
         end = self.world.now + 3 * DAY
         while self.world.now < end:
-            self._until(self.world.now + 1800)
+            self.until(self.world.now + 1800)
             app = self.process.app if self.process is not None and self.process.ready else None
             if app is not None and not app.queue.count and not self.judge.open():
                 break
-        self._until(self.world.now + 900)
+        self.until(self.world.now + 900)
 
     def _remembered(self) -> None:
         """What `chappe trace` tells of the messages that something is wrong with."""
@@ -369,7 +386,7 @@ class Storm:
         concerned = dict.fromkeys(re.findall(r"M\d{6}", " ".join(self.books.wrong[:3])))
         for ask in [ask for ask in self.books.asks.values() if ask.token in concerned and ask.ids]:
             self.operator.trace(ask)
-        self._until(self.world.now + 10)
+        self.until(self.world.now + 10)
 
 
 def run(seed: int, faults: list[Fault] | None = None, days: float = 1.0, story: bool = False) -> Result:

@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from simulation.books import KINDS, Ask, Reply
+from simulation.broker import SUBMIT
 
 if TYPE_CHECKING:
     from simulation.storm import Storm
@@ -43,7 +44,7 @@ class Traffic:
         self._serial += 1
         return f"{letter}{self._serial:06d}"
 
-    def submit(self, name: str, kind: str = "") -> None:
+    def submit(self, name: str, kind: str = "", by_mqtt: bool = False) -> None:
         draw = self.random
         token = self._token("M")
         kind = kind or draw.choices(KINDS, (2, 1, 4, 3))[0]
@@ -58,6 +59,12 @@ class Traffic:
             ask.wait = float(draw.randrange(60, 7200))
         elif self.storm.http and draw.random() < 0.3:
             ask.by_http = True
+        if by_mqtt or (
+            self.storm.cast.broker and name in SUBMIT and not ask.by_http and draw.random() < 0.15
+        ):
+            ask.by_mqtt, ask.registered = True, 0  # nobody is told there what became of it
+            if not (ask.reference or self.storm.broker.modern):
+                ask.reference = f"r{token}"  # the one way to tell answers apart
         self.storm.books.asks[token] = ask
         self.storm.applications[name].ask(ask)
 

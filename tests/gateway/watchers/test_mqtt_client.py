@@ -100,6 +100,20 @@ def test_the_last_will_is_told_and_a_goodbye_keeps_it_quiet(broker):
     run(main())
 
 
+def test_who_is_broken_off_before_all_was_said_leaves_the_last_word_to_the_will(broker):
+    """A gateway that stops beside a broker too slow for its goodbye: `status` would say `ready` for ever."""
+    mosquitto = broker()
+
+    async def main():
+        with Subscriber(mosquitto.port, "t/status") as heard:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.5), Connection(settings(mosquitto.port), "test", "t/status"):
+                    await asyncio.Event().wait()
+            assert heard.wait("t/status").view == {"v": 1, "state": "lost"}
+
+    run(main())
+
+
 # ── who is let in ────────────────────────────────────────────────────────────────────────────────────────────
 def password_file(tmp_path, name, password):
     file = tmp_path / "passwords"
