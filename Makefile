@@ -72,6 +72,9 @@ storm: $(STAMP)  ## the whole gateway in simulation, faults drawn from a seed: S
 storm-mistakes: $(STAMP)  ## plants each mistake of tests/simulation/mistakes.py: the storm must find it (20 minutes)
 	@STORM_MISTAKES=all $(PY) -m pytest tests/simulation -k mistake $(ARGS)
 
+storm-versions: $(STAMP)  ## SEEDS=40 the same in other interpreters: PYTHONS='/path/to/python3.12 …' (1 minute each)
+	@PYTHONPATH=tests $(PY) -m simulation.versions $(PYTHONS) --seeds $(or $(SEEDS),40) $(ARGS)
+
 dist: $(STAMP)  ## sdist and wheel into dist/
 	@$(PIP) install build && $(PY) -m build -q && ls dist
 
@@ -105,5 +108,5 @@ $(STAMP): pyproject.toml | $(PY)
 	@$(PIP) install -e '.[compiled]'
 	@touch $@
 
-.PHONY: help install run test lint format test-deps bench bench-long bench-deps soak fuzz storm storm-mistakes dist deb package-test clean
+.PHONY: help install run test lint format test-deps bench bench-long bench-deps soak fuzz storm storm-mistakes storm-versions dist deb package-test clean
 .PHONY: compiled test-compiled dist-compiled

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+from simulation.interpreters import connected
+
 __all__ = ["Crash", "SimLoop", "Spinning", "World"]
 
 QUIET, IDLE = 0.25, 0.1
@@ -122,6 +124,10 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def time(self) -> float:
         return self.world.now
+
+    def is_running(self) -> bool:
+        """Never: a task that aiohttp asks to begin eagerly, from 3.12 on, begins in a turn of its own, as in 3.11."""
+        return False
 
     # ── one turn ─────────────────────────────────────────────────────────────────────────────────────────
     def turn(self) -> None:
@@ -251,4 +257,4 @@ class SimLoop(asyncio.BaseEventLoop):
     async def create_unix_server(self, factory: Any, path: Any = None, *, sock: Any = None, **_: Any) -> Any:
         if sock is not None:
             sock.close()  # its file stays, which is all that anybody looks at
-        return self.network.listen(self, factory, "control")
+        return self.network.listen(self, lambda: connected(self, factory()), "control")

@@ -116,7 +116,8 @@ class Disk:
         torn = dict(after)
         which = "" if checkpointed else "-wal"
         old, new = before.get(which, b""), after.get(which, b"")
-        out = bytearray(old.ljust(len(new), b"\0"))
+        # What was never written may hold anything. Zeros would be its page by luck, or not, as SQLite's version has it.
+        out = bytearray(old.ljust(len(new), b"\xff"))
         for begin in range(0, len(new), SECTOR):
             if self.random.random() < 0.5:
                 out[begin : begin + SECTOR] = new[begin : begin + SECTOR]

@@ -8,7 +8,6 @@ throttle, STOP and hours are judged there.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import socket
 import struct
@@ -28,7 +27,7 @@ class _Credentials:
     family = socket.AF_UNIX
 
     def getsockopt(self, *_: int) -> bytes:
-        return struct.pack("3i", 1, os.getuid(), os.getgid())
+        return struct.pack("3i", 1, 0, 0)  # root, who has one name everywhere: the store keeps it
 
     def setsockopt(self, *_: Any) -> None:
         """Keepalive and the like: nothing to tune."""

@@ -23,6 +23,7 @@ import structlog
 from simulation.clerk import Clerks
 from simulation.clockwork import SimLoop, World
 from simulation.disk import Connection, Disk, Lane, Queries
+from simulation.interpreters import INSTEAD, PHRASES
 from simulation.network import Network
 
 import drivers.modem
@@ -269,10 +270,13 @@ class seams:
         put(gateway.watchers.mqtt, "Connection", self._broker)
         put(os, "urandom", self._draw.randbytes)
         put(aiohttp.web_response, "rfc822_formatted_time", lambda: "Sat, 24 Oct 2026 15:00:00 GMT")
+        put(aiohttp.web_response, "REASON_PHRASES", {**aiohttp.web_response.REASON_PHRASES, **PHRASES})
         put(gateway.reload, "logging", types.SimpleNamespace(configure=lambda _: None))
         usage = types.SimpleNamespace(disk_usage=lambda _: types.SimpleNamespace(free=self._free()))
         put(gateway.lookout, "shutil", usage)
         put(gateway.lookout, "_existing", lambda folder: folder)
+        for name, one_way in INSTEAD.items():
+            put(asyncio, name, one_way)
         put(
             asyncio.events, "get_running_loop", lambda: Process.current.loop
         )  # its own asks the kernel who we are

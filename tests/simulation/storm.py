@@ -81,6 +81,7 @@ class Storm:
         self.folder = Path(
             tempfile.mkdtemp(prefix="chappe-storm-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
         )
+        self._place = str(self.folder).encode()
         self.disk.path = self.folder / "state" / "chappe.db"
         self.disk.cut = self._power_is_gone
         self.clerks = Clerks(
@@ -308,7 +309,7 @@ class Storm:
         """The gateway hands these octets to a transport."""
         self.digest.update(f"{self.world.now:.9f} {plug.port} ".encode())
         if plug.port != "control":  # which tells of paths and of the machine
-            self.digest.update(octets)
+            self.digest.update(octets.replace(self._place, b""))  # a full disk is told of with its folder
         bearer = self._bearers.get(plug.port)
         if bearer is None:
             return
@@ -383,6 +384,7 @@ class Storm:
         """What `chappe trace` tells of the messages that something is wrong with."""
         if self.books.story is None or self.process is None or not self.process.ready:
             return
+        self.network.tap = lambda _plug, _octets: None  # to be asked is no part of the run, nor of its digest
         concerned = dict.fromkeys(re.findall(r"M\d{6}", " ".join(self.books.wrong[:3])))
         for ask in [ask for ask in self.books.asks.values() if ask.token in concerned and ask.ids]:
             self.operator.trace(ask)
