@@ -39,6 +39,8 @@ REMEMBERED = 2400.0
 SLACK = 0.5
 """Seconds between an answer in the gateway's hands and its COMMIT, on a disk that is well."""
 RECEIPT_TIMEOUT = 3600.0
+DOUBT = 600.0
+"""Seconds that on_doubt = "wait" waits."""
 
 
 class Judge:
@@ -177,7 +179,7 @@ class Judge:
             good = (
                 good and early < ask.attempts[0].handed + RECEIPT_TIMEOUT - 600
             )  # later ones come after the verdict
-            if good and all(a.status == 0 and self._sure(a) for a in ask.attempts):
+            if good and all(a.status == 0 and (self._sure(a) or self._late(ask, a)) for a in ask.attempts):
                 self.books.violation("truth", f"{ask} was told UNKNOWN, its carrier had said DELIVRD")
 
     def _dropped(self, account: str, answered: float, at: float) -> bool:
@@ -231,6 +233,17 @@ class Judge:
         if attempt.status is None or not attempt.in_time:
             return False
         return not self._disturbed(attempt.heard - 0.1, attempt.heard + SLACK)
+
+    def _late(self, ask: Ask, attempt: Attempt) -> bool:
+        """Whether the gateway must know how this ended though its answer came late: on_doubt made it wait for that.
+
+        Of a text in parts not: a receipt that it matched by the number has the word then.
+        """
+        if ask.parts > 1 or ON_DOUBT[ask.account][ask.kind] != "wait" or attempt.heard < 0:
+            return False
+        if attempt.heard > attempt.handed + RESPONSE_TIMEOUT + DOUBT - 60:
+            return False
+        return not self._disturbed(attempt.handed - 0.1, attempt.heard + SLACK)
 
     def _disturbed(self, begin: float, end: float) -> bool:
         books = self.books

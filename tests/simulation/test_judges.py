@@ -227,6 +227,29 @@ def test_who_met_only_a_carrier_that_was_too_busy_was_sent_nothing(books, status
     assert found(books) == wrong
 
 
+@pytest.mark.parametrize(
+    ("kind", "heard", "died", "wrong"),
+    [
+        ("PROMO", 0.1, 0.0, ["truth"]),
+        ("PROMO", 35.0, 0.0, ["truth"]),
+        ("PROMO", 35.0, 30.0, []),
+        ("PROMO", 560.0, 0.0, []),
+        ("PROMO", -1.0, 0.0, []),
+        ("TRANS", 35.0, 0.0, []),
+    ],
+)
+def test_a_late_answer_settles_what_waits_for_it(books, kind, heard, died, wrong):
+    """It was told UNKNOWN, though its carrier had accepted it and said DELIVRD."""
+    ask = taken(books, "M1", 1.0, kind=kind, left=1.0, account="shop")
+    attempt = ask.attempts[0]
+    attempt.heard = 1.0 + heard if heard > 0 else heard
+    attempt.receipts = [("DELIVRD", 570.0)]
+    ask.told = [(611.0, "UNKNOWN", True)]
+    books.deaths = [died] if died else []
+    Judge(books)._states(ask)
+    assert found(books) == wrong
+
+
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────
 def cancelled_and_left(books):
     taken(books, "M1", 1.0, left=9.0).cancelled_at = 5.0
