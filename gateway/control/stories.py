@@ -121,7 +121,8 @@ def _alive(gateway: Gateway, message_id: int) -> tuple[Message | None, str]:
     doubtful = gateway.doubts.get(message_id)
     if doubtful is not None:
         seconds = gateway.doubts.patience(message_id, gateway.clock.now())
-        return doubtful, f"{_IN_DOUBT}: for {seconds:.0f} s more a receipt may tell, then it ends as unknown"
+        wait = f"for {seconds:.0f} s more a receipt or a late answer may tell, then it ends as unknown"
+        return doubtful, f"{_IN_DOUBT}: {wait}"
     loaded = gateway.queue.loaded(message_id)
     return loaded, _place(gateway, loaded) if loaded is not None else ""
 

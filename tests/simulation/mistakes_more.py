@@ -146,7 +146,7 @@ def settles_the_wrong_try() -> None:
     LateAnswers.heard = lambda self, road, outcomes: self._outcomes.answered(road, outcomes)  # type: ignore[method-assign, assignment]
 
 
-@mistake("late answers are only logged", within=120)
+@mistake("late answers are only logged")
 def only_logs_late_answers() -> None:
     LateAnswers.heard = lambda self, road, outcomes: None  # type: ignore[method-assign, assignment]
 
