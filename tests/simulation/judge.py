@@ -39,6 +39,7 @@ REMEMBERED = 2400.0
 SLACK = 0.5
 """Seconds between an answer in the gateway's hands and its COMMIT, on a disk that is well."""
 RECEIPT_TIMEOUT = 3600.0
+STALLED = 2.0
 DOUBT = 600.0
 """Seconds that on_doubt = "wait" waits."""
 
@@ -274,9 +275,12 @@ class Judge:
                     self.books.violation("order", f"{two} left at {second:.3f} before {one} at {first:.3f}")
 
     def _gave_way(self, bearer: str, begin: float, end: float) -> bool:
-        """Whether another bearer of the route refused, or did not answer, between: what stood ready for it takes this."""
+        """Whether another bearer of the route refused, or did not answer, between: what stood ready for it takes this.
+
+        After two seconds without an answer what stood ready for a full window goes back, whatever comes later.
+        """
         return any(
-            attempt.status != 0
+            (attempt.status != 0 or not 0 <= attempt.heard <= attempt.handed + STALLED)
             and attempt.bearer != bearer
             and begin - RESPONSE_TIMEOUT <= attempt.handed <= end
             for ask in self.books.asks.values()

@@ -208,12 +208,16 @@ def test_stops_of_one_number_cannot_be_told_apart(books, given, wrong):
     assert found(books) == wrong
 
 
-@pytest.mark.parametrize(("status", "wrong"), [(0, ["order"]), (0x14, []), (None, [])])
-def test_what_stood_ready_for_a_bearer_that_gave_way_comes_from_there(books, status, wrong):
+@pytest.mark.parametrize(
+    ("status", "heard", "wrong"),
+    [(0, 10.6, ["order"]), (0, 13.0, []), (0, -1.0, []), (0x14, 10.6, []), (None, -1.0, [])],
+)
+def test_what_stood_ready_for_a_bearer_that_gave_way_comes_from_there(books, status, heard, wrong):
     for token, at, left in (("M1", 10.0, 12.0), ("M2", 10.001, 11.0)):
         attempt = taken(books, token, at, left=left, bearer="beta").attempts[0]
         attempt.status, attempt.heard = 0, left + 0.1
-    taken(books, "M3", 9.0, left=10.5, bearer="alpha", account="shop").attempts[0].status = status
+    other = taken(books, "M3", 9.0, left=10.5, bearer="alpha", account="shop").attempts[0]
+    other.status, other.heard = status, heard
     Judge(books)._order()
     assert found(books) == wrong
 
