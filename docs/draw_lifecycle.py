@@ -10,7 +10,10 @@ Drawn from the table in `gateway/lifecycle.py` by `python docs/draw_lifecycle.py
 State numbers are SMPP's `message_state` where SMPP has one; HELD, QUEUED and INFLIGHT are Chappe's own.
 
 Only **INFLIGHT** means doubt: it is written before a segment may reach the wire, so after a crash everything
-else is certain. What happens to a message in doubt is its account's `on_doubt`, by kind.
+else is certain. What happens to a message in doubt is its account's `on_doubt`, by kind. An answer that
+comes late after all ends the doubt as if it had come in time: while the message waits in doubt, or, accepted, while
+it waits in the queue's memory to be sent again. What was told UNKNOWN stays so, but its id is known then: a receipt
+still corrects it.
 """
 
 

@@ -8,7 +8,8 @@ either, so that a driver can be written, tested and shipped alone.
 
 What the gateway may rely on, and tests/contracts/test_bearer.py checks for every driver:
 
-1. Each submitted segment is answered by exactly one of Accepted, Refused, Unsent, Doubtful.
+1. Each submitted segment is answered by exactly one of Accepted, Refused, Unsent, Doubtful. After Doubtful, and
+   only then, what the network said all the same may follow, once: Late, which the gateway may use or leave.
 2. credit() rises only through something emitted, so the gateway asks again after every emit.
 3. The work of `emit(batch)` begins when it is called; awaiting what it returns waits until the batch is
    durable. The network is told (deliver_sm_resp, AT+CNMA, AT+CMGD) only then; NotStored means: not told.
@@ -28,6 +29,7 @@ __all__ = [
     "Emit",
     "Event",
     "Inbound",
+    "Late",
     "LinkChanged",
     "MessageState",
     "NotStored",
@@ -169,6 +171,15 @@ class Doubtful:
         self.reason = reason
 
 
+class Late:
+    """The network's answer came after all, when the segment was Doubtful already. outcome: what it said."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self, outcome: Accepted | Refused) -> None:
+        self.outcome = outcome
+
+
 class Receipt:
     """What became of a segment, from the network.
 
@@ -256,7 +267,7 @@ class Status:
         self.fields = fields
 
 
-Event = Accepted | Refused | Unsent | Doubtful | Receipt | Inbound | LinkChanged | Status
+Event = Accepted | Refused | Unsent | Doubtful | Late | Receipt | Inbound | LinkChanged | Status
 Emit = Callable[[Sequence[Event]], Awaitable[None]]
 
 

@@ -15,7 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from gateway.lifecycle import FINAL, State
 from gateway.model import Kind, Message
 
-__all__ = ["Correlation", "Found", "is_settled", "key_of", "settled"]
+__all__ = ["NO_ID", "Correlation", "Found", "is_settled", "key_of", "settled"]
+
+NO_ID = "?"
+"""Written where a carrier accepted and gave no id: no receipt can be matched, and its wait must end by time."""
 
 GENERATION = 40_000
 

@@ -105,6 +105,7 @@ TRANSITIONS: tuple[tuple[State, Cause, State, str], ...] = (
     (_S.QUEUED, _C.OUTLIVE, _S.EXPIRED, "sweeper"),
     (_S.QUEUED, _C.HOLD, _S.HELD, "control"),
     (_S.QUEUED, _C.CANCEL, _S.DELETED, "intake"),
+    (_S.QUEUED, _C.ACCEPT, _S.ENROUTE, "dispatch"),  # its try was in doubt, and the answer came late after all
     (_S.QUEUED, _C.OPT_OUT, _S.REJECTED, "mo"),
     (_S.INFLIGHT, _C.ACCEPT, _S.ENROUTE, "dispatch"),
     (_S.INFLIGHT, _C.GIVE_BACK, _S.QUEUED, "dispatch"),

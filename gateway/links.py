@@ -18,6 +18,7 @@ from drivers.bearer import (
     Doubtful,
     Event,
     Inbound,
+    Late,
     LinkChanged,
     NotStored,
     Receipt,
@@ -122,6 +123,7 @@ class Links:
         outcomes: list[Outcome] = []
         receipts: list[Receipt] = []
         inbound: list[Inbound] = []
+        late: list[Accepted | Refused] = []
         for event in events:
             kind = type(event)  # the two that come by the thousand first
             if kind is Receipt:
@@ -130,6 +132,8 @@ class Links:
                 outcomes.append(cast("Outcome", event))
             elif isinstance(event, Inbound):
                 inbound.append(event)
+            elif isinstance(event, Late):
+                late.append(event.outcome)
             elif isinstance(event, LinkChanged):
                 self._moved(road, event.up, event.reason, event.detail)
             elif isinstance(event, Status):
@@ -142,6 +146,10 @@ class Links:
             self._dispatcher.outcomes.answered(road, outcomes)
             if road.accepted - accepted < len(outcomes) or road.health.sick:
                 self._looked_at(road, road.look_at(outcomes, now))
+            self._dispatcher.pump(road)
+        if late:  # they say nothing of the link as it is now
+            self._writers.answered(road.name, road.bearer.from_own_number, late)
+            self._dispatcher.outcomes.late.heard(road, late)
             self._dispatcher.pump(road)
         waits: list[asyncio.Future[None]] = []
         try:

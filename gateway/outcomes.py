@@ -11,13 +11,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 
 from drivers.bearer import Accepted, Doubtful, Refused, Remedy, Unsent
-from gateway.correlation import Correlation
+from gateway.correlation import NO_ID, Correlation
 from gateway.doubts import Doubts
+from gateway.late import LateAnswers
 from gateway.ledger import Ledger
 from gateway.lifecycle import FINAL, Cause, State
 from gateway.model import Change, Message
 from gateway.queue import ActiveQueue
-from gateway.road import Aside, LongSend, Road
+from gateway.road import DOUBT, GIVE_UP, NEXT_ROUTE, RETRY, SLOW_DOWN, UNSENT, Aside, LongSend, Road
 from gateway.routing import Router
 
 __all__ = ["Early", "Outcome", "Outcomes"]
@@ -26,10 +27,6 @@ Outcome = Accepted | Refused | Unsent | Doubtful
 Early = Callable[[str, str, Message, int, list[Change]], None]
 """Receipts.accepted: settles a receipt that came before this response."""
 
-NO_ID = "?"
-"""Written where a carrier accepted and gave no id: no receipt can be matched, and its wait must end by time."""
-
-UNSENT, SLOW_DOWN, RETRY, NEXT_ROUTE, DOUBT, GIVE_UP = range(1, 7)
 _RANK = {
     Remedy.SLOW_DOWN: SLOW_DOWN,
     Remedy.RETRY: RETRY,
@@ -67,6 +64,7 @@ class Outcomes:
         self.aside: list[Aside] = []
         self.avoid: dict[int, frozenset[str]] = {}
         self.early: Early | None = None
+        self.late = LateAnswers(self, ledger, queue, correlation)
         correlation.at_hand = self.at_hand
         doubts.on_wire = self._on_wire
         doubts.takes_whole = self._takes_whole
@@ -97,11 +95,12 @@ class Outcomes:
             rank, code, text = self._judge(road, outcome)
             if rank == SLOW_DOWN:  # what stands ready is younger: it goes back too, behind what comes back
                 answers.extend(Unsent(staged, "slow_down") for staged in road.unstage())
+            if rank == DOUBT:
+                self.late.gave_up(segment, m, self._clock.now())
             if segment.part >= 0:
                 if not self._part_failed(m, segment.part, rank, code, text):
                     continue
-                worst = self.long.pop(m.id)
-                rank, code, text = worst.worst, worst.code, worst.text
+                rank, code, text = self._verdict(m)
             self._failed(road, m, rank, code, text, back)
         if changes:
             _ = self._ledger.end(changes)
@@ -170,8 +169,8 @@ class Outcomes:
         long.missing -= 1
         if long.missing:
             return
-        del self.long[m.id]
-        if not long.worst:
+        rank, code, text = self._verdict(m)
+        if not rank:
             m.sent_at = now_ms
             self.avoid.pop(m.id, None)
             if m.state is State.INFLIGHT:
@@ -179,8 +178,15 @@ class Outcomes:
                 changes.append(m.advance(Cause.ACCEPT))
             return
         back: list[Change] = []
-        self._failed(road, m, long.worst, long.code, long.text, back)
+        self._failed(road, m, rank, code, text, back)
         self.settle(back)
+
+    def _verdict(self, m: Message) -> tuple[int, int, str]:
+        """All answers of a text are in: the worst of them."""
+        long = self.long.pop(m.id)
+        if long.doubtful:
+            self.late.undecided(m, long)
+        return long.verdict()
 
     def _part_failed(self, m: Message, index: int, rank: int, code: int, text: str) -> bool:
         """Note a part's failure; whether it was the last answer missing, so that the whole is decided now."""
@@ -192,8 +198,7 @@ class Outcomes:
         long = self.long.get(m.id)
         if long is None:
             return False
-        if rank > long.worst:
-            long.worst, long.code, long.text = rank, code, text
+        long.failed(rank, code, text)
         long.missing -= 1
         return long.missing == 0
 
@@ -373,6 +378,7 @@ class Outcomes:
 
     def doubts_over(self, now: float) -> None:
         """The wait for a receipt is over: UNKNOWN, and the application is told."""
+        self.late.tidy(now)
         over = [m.advance(Cause.DOUBT_STOP) for m in self.doubts.over(now)]
         if over:
             self.settle(over)

@@ -17,7 +17,24 @@ from gateway.model import Kind, Message, Part
 from gateway.routing import Health
 from gateway.throttle import Adaptive, Backoff, SlidingSecond, Throttle
 
-__all__ = ["AHEAD", "Aside", "LongSend", "Road", "Room", "most_room", "segments_left"]
+__all__ = [
+    "AHEAD",
+    "DOUBT",
+    "GIVE_UP",
+    "NEXT_ROUTE",
+    "RETRY",
+    "SLOW_DOWN",
+    "UNSENT",
+    "Aside",
+    "LongSend",
+    "Road",
+    "Room",
+    "most_room",
+    "segments_left",
+]
+
+UNSENT, SLOW_DOWN, RETRY, NEXT_ROUTE, DOUBT, GIVE_UP = range(1, 7)
+"""How bad an answer is: the worst of its segments' decides for a text."""
 
 AHEAD = 0.02
 """Seconds before its slot that a message is made durable as INFLIGHT: about one commit."""
@@ -279,15 +296,30 @@ def segments_left(m: Message, bearer: str) -> list[Segment]:
 
 
 class LongSend:
-    """A message of several segments under way: how many answers are missing, and the worst so far."""
+    """A message of several segments under way: how many answers are missing, the worst so far, how many in doubt."""
 
-    __slots__ = ("code", "missing", "text", "worst")
+    __slots__ = ("code", "doubtful", "missing", "text", "why", "worst")
 
     def __init__(self, missing: int) -> None:
         self.missing = missing
         self.worst = 0
         self.code = 0
         self.text = ""
+        self.doubtful = 0
+        self.why = ""
+
+    def failed(self, rank: int, code: int, text: str) -> None:
+        if rank == DOUBT:
+            self.doubtful += 1
+            self.why = text
+        elif rank > self.worst:
+            self.worst, self.code, self.text = rank, code, text
+
+    def verdict(self) -> tuple[int, int, str]:
+        """(rank, code, text) of the worst; rank 0 when all were accepted."""
+        if self.doubtful and self.worst < DOUBT:
+            return DOUBT, 0, self.why
+        return self.worst, self.code, self.text
 
 
 class Aside:

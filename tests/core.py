@@ -19,10 +19,12 @@ from drivers.bearer import (
     Accepted,
     Doubtful,
     Inbound,
+    Late,
     LinkChanged,
     MessageState,
     Receipt,
     Refused,
+    Remedy,
     Unsent,
 )
 from drivers.sms.split import segment_count
@@ -143,6 +145,15 @@ class ScriptedBearer:
 
     def doubt(self, segments=None):
         self.emit([Doubtful(s, "response.timeout") for s in self._taken(segments)])
+
+    def accept_late(self, *segments, ids=()):
+        """One batch; their ids, in order."""
+        ids = list(ids) or [f"{self.name}late{segment.part}" for segment in segments]
+        self.emit([Late(Accepted(s, i, i.lower())) for s, i in zip(segments, ids, strict=True)])
+        return ids
+
+    def refuse_late(self, *segments, remedy=Remedy.RETRY, code=8):
+        self.emit([Late(Refused(s, remedy, code, "refused")) for s in segments])
 
     def unsent(self, segments=None):
         self.emit([Unsent(s, "link.down") for s in self._taken(segments)])

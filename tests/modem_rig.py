@@ -47,6 +47,9 @@ class ModemRig:
         faults = self._line.modem.faults
         faults.behaviour = replace(faults.behaviour, **ANSWERS[how])
 
+    def answer_late(self):
+        return 0  # what a modem says late names nobody
+
     def cut(self):
         self._line.fault(Fault("unplug", seconds=0.05))
 

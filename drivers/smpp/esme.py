@@ -20,6 +20,7 @@ from drivers.bearer import (
     Doubtful,
     Emit,
     Event,
+    Late,
     LinkChanged,
     NotStored,
     Refused,
@@ -167,13 +168,21 @@ class Esme:
             transport.flush()
 
     def _remarks(self, bind: Bind, received: Received, events: list[Event]) -> None:
-        """Answers that came too late have no outcome left to give: their ids help an operator."""
+        """Answers that came too late: what they say, and for an operator, how many and the last one's id."""
         for event, detail in received.notes:
             self._note(bind, event, detail)
-        taken = [(context, pdu) for context, status, pdu in received.late if status == 0 and pdu is not None]
+        taken: list[Accepted] = []
+        for context, status, pdu in received.late:
+            segment = cast("Segment", context)
+            if status == 0 and pdu is not None:
+                carrier_id = pdu.message_id.decode("latin-1")
+                taken.append(Accepted(segment, carrier_id, canonical(carrier_id)))
+                events.append(Late(taken[-1]))
+            else:
+                remedy = classify(status, self._statuses)
+                events.append(Late(Refused(segment, remedy, status, describe(status))))
         if taken:
-            segment, last = cast("Segment", taken[-1][0]), taken[-1][1]
-            carrier_id = last.message_id.decode("latin-1")
+            last = taken[-1]
             self._note(bind, "response.late", f"{len(taken)} accepted after their response_timeout")
             events.append(
                 Status(
@@ -181,10 +190,10 @@ class Esme:
                     {
                         "reason": "response.late",
                         "count": len(taken),
-                        "message": str(segment.id),
-                        "part": segment.part,
-                        "carrier_id": carrier_id,
-                        "key": canonical(carrier_id),
+                        "message": str(last.segment.id),
+                        "part": last.segment.part,
+                        "carrier_id": last.carrier_id,
+                        "key": last.key,
                     },
                 )
             )

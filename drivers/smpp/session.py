@@ -253,7 +253,8 @@ class Session:
         if context is MISSING:
             received.note("response.unknown", f"{pdu!r} answers no request of ours")
         else:
-            received.late.append((context, pdu.command_status, answer))
+            status = pdu.command_status or (0 if answer else S.ESME_RUNKNOWNERR)
+            received.late.append((context, status, answer))
 
     def _rare(self, pdu: Pdu, received: Received, now: float) -> None:
         command_id = pdu.command_id

@@ -16,6 +16,7 @@ from gateway.control.words import Asked, kind_word, moment, state_word
 from gateway.lifecycle import FINAL, WAITING, State
 from gateway.model import Message, NoteKind
 from gateway.outbox import wants_receipt
+from gateway.stores.rows import LATE
 
 __all__ = ["trace"]
 
@@ -50,12 +51,12 @@ async def trace(gateway: Gateway, args: Args) -> View:
     view["times"] = _times(m)
     view["error_words"] = _error_words(gateway, m.bearer, m.error, m.reason)
     view["now"] = {"where": where or _resting_place(m), "why": _why(gateway, m)}
-    view["attempts"] = await _attempts(gateway, m)
+    view["attempts"], late = await _attempts(gateway, m)
     view["owed"] = await _owed(gateway, m)
     view["replies"] = await _replies(gateway, m)
     view["acts"] = await _acts(gateway, m)
     view["recipients"] = await _siblings(gateway, m, asked)
-    view["story"] = _story(m, view)
+    view["story"] = _story(m, view, late)
     return view
 
 
@@ -120,7 +121,8 @@ def _alive(gateway: Gateway, message_id: int) -> tuple[Message | None, str]:
     doubtful = gateway.doubts.get(message_id)
     if doubtful is not None:
         seconds = gateway.doubts.patience(message_id, gateway.clock.now())
-        return doubtful, f"{_IN_DOUBT}: for {seconds:.0f} s more a receipt may tell, then it ends as unknown"
+        wait = f"for {seconds:.0f} s more a receipt or a late answer may tell, then it ends as unknown"
+        return doubtful, f"{_IN_DOUBT}: {wait}"
     loaded = gateway.queue.loaded(message_id)
     return loaded, _place(gateway, loaded) if loaded is not None else ""
 
@@ -170,19 +172,32 @@ def _error_words(gateway: Gateway, bearer: str, error: str, reason: str) -> str:
 
 
 # ── what else is written ─────────────────────────────────────────────────────────────────────────────────────
-async def _attempts(gateway: Gateway, m: Message) -> list[View]:
-    """Tries before the last one, parts, and the last try itself."""
+async def _attempts(gateway: Gateway, m: Message) -> tuple[list[View], list[tuple[str, str]]]:
+    """Tries before the last one, parts, and the last try itself; and (when, what) of the answers that came late."""
     sql = (
         "SELECT part, try, bearer, carrier_id, state, error, sent_at, done_at FROM attempt WHERE message=?"
         " ORDER BY try, part"
     )
-    found = [_attempt(gateway, m, row) for row in await gateway.store.query(sql, (m.id,))]
+    rows = await gateway.store.query(sql, (m.id,))
+    late = [_late_answer(gateway, row) for row in rows if row[0] <= LATE]
+    found = [_attempt(gateway, m, row) for row in rows if row[0] > LATE]
     last = m.parts == 1 and m.tries and m.bearer and m.state not in WAITING
     if last:
         number = gateway.store.number(m.bearer)
         row = (0, m.tries, number, m.carrier_id, int(m.state), m.error, m.sent_at, m.done_at)
         found.append(_attempt(gateway, m, row))
-    return found
+    return found, late
+
+
+def _late_answer(gateway: Gateway, row: tuple[Any, ...]) -> tuple[str, str]:
+    part, tried, number, carrier_id, _, error, sent_at, done_at = row
+    bearer = gateway.store.name(number)
+    name = f"part {LATE - part}, " if part < LATE else ""
+    said = f"accepted as {carrier_id or '(no id)'}"
+    if not sent_at:
+        said = f"refused, {_error_words(gateway, bearer, error or '', '') or 'without a reason'}"
+    try_ = f"try {tried}" if tried else "an earlier try"
+    return moment(sent_at or done_at) or "", f"{name}{try_}: {bearer} answered late: {said}"
 
 
 def _attempt(gateway: Gateway, m: Message, row: tuple[Any, ...]) -> View:
@@ -254,9 +269,9 @@ async def _siblings(gateway: Gateway, m: Message, asked: Asked) -> list[View]:
     return [{"row": str(r[0]), "to": asked.shown(r[1]), "state": state_word(r[2])} for r in rows]
 
 
-def _story(m: Message, view: View) -> list[View]:
+def _story(m: Message, view: View, late: list[tuple[str, str]]) -> list[View]:
     """The same in order of time, one line each."""
-    lines: list[tuple[str, str]] = []
+    lines = list(late)
 
     def add(at: str | None, what: str) -> None:
         if at:

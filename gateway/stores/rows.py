@@ -236,6 +236,7 @@ GUARDED = frozenset({TAKE_MESSAGE, ACCEPT_MESSAGE, UPDATE_MESSAGE, END_MESSAGE})
 
 WHOLE = -1
 """The `part` of a try of the whole message in `attempt`: not one of its parts, whose outcomes stay."""
+LATE = -2  # the same of an answer that came late; of the first part one less, and so on
 
 
 def is_plain(m: Message) -> bool:
@@ -329,6 +330,11 @@ def part_row(m: Message, index: int, part: Part, bearer: int) -> Row:
         m.id, index, part.tries, bearer, part.carrier_id or None, int(part.state), part.error or None,
         part.sent_at or None, part.done_at or None,
     )  # fmt: skip
+
+
+def late_row(m: Message, index: int, said: Part, bearer: int) -> Row:
+    """An answer that came late, beside the row of its part; index -1: of the whole message."""
+    return (m.id, LATE - 1 - index, *part_row(m, index, said, bearer)[2:])
 
 
 def part_from(row: Row, name: Callable[[int], str]) -> tuple[int, Part]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.answers import ended_unsent
 from gateway.lifecycle import FINAL, WAITING, Cause, State, advance
-from gateway.model import Change, Message, Mo, Note
+from gateway.model import Change, Message, Mo, Note, Part
 from gateway.stores import files, rows
 from gateway.stores.reader import Reader
 from gateway.stores.rows import MESSAGE_COLUMNS
@@ -172,6 +172,12 @@ class SqliteStore(Reader):
         assert message.part_states is not None
         state = message.part_states[part]
         unit.add(rows.PUT_ATTEMPT, [rows.part_row(message, part, state, self._names.number(state.bearer))])
+        return self._write(unit)
+
+    def answered_late(self, answers: Sequence[tuple[Message, int, Part]]) -> asyncio.Future[None]:
+        unit = self._writer.unit()
+        number = self._names.number
+        unit.add(rows.PUT_ATTEMPT, [rows.late_row(m, n, said, number(said.bearer)) for m, n, said in answers])
         return self._write(unit)
 
     def forget(self, notes: Sequence[Note]) -> asyncio.Future[None]:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from drivers.bearer import NotStored
-from gateway.model import Change, Message, Mo, Note
+from gateway.model import Change, Message, Mo, Note, Part
 
 __all__ = [
     "BadRow",
@@ -126,6 +126,11 @@ class Store(Protocol):
 
     def part(self, message: Message, part: int) -> Future[None]:
         """Write the outcome so far of one part of a message of several."""
+
+    def answered_late(self, answers: Sequence[tuple[Message, int, Part]]) -> Future[None]:
+        """Write what a bearer said of a try that it was no longer waited for, beside the outcome: (message, index of
+        the part or -1, what it said). A part that is UNKNOWN can be matched by its carrier_id, no other can.
+        """
 
     def forget(self, notes: Sequence[Note]) -> Future[None]:
         """The application has answered: nothing is owed any more."""

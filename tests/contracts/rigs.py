@@ -2,6 +2,7 @@
 
 async with rig:                  # the network is there, rig.bearer is made, nothing runs
     rig.answer("take")           # from now on segments are taken, "refuse"d, or met with "silence"
+    rig.answer_late()            # what met silence is answered after all: how many, 0 where that cannot be
     rig.cut()                    # the link breaks; it may come back by itself
     rig.deliver(2)               # so many short messages come from handsets
     rig.told                     # how many of those the network was told are safe
@@ -35,6 +36,8 @@ class Rig(Protocol):
     async def __aexit__(self, *_: object) -> None: ...
 
     def answer(self, how: str) -> None: ...
+
+    def answer_late(self) -> int: ...
 
     def cut(self) -> None: ...
 
@@ -71,6 +74,14 @@ class SmppRig:
     def answer(self, how):
         answers = {"take": (0, b"1"), "refuse": (CommandStatus.ESME_RSYSERR, None), "silence": None}
         self._smsc.answer = lambda sm: answers[how]
+
+    def answer_late(self):
+        """In turn: taken, and refused."""
+        for n, sm in enumerate(self._smsc.submits):
+            answer = (CommandStatus.ESME_RSYSERR, None) if n % 2 else (0, b"L%d" % n)
+            self._smsc.respond(self._smsc.by[n], sm, answer)
+            self._smsc.respond(self._smsc.by[n], sm, answer)  # once is enough
+        return len(self._smsc.submits)
 
     def cut(self):
         self._smsc.abort()

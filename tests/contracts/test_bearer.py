@@ -125,6 +125,26 @@ def test_a_cut_leaves_one_answer_for_each(rig, run):
     run(main())
 
 
+def test_an_answer_that_comes_late_is_said_once_and_behind_the_doubt(rig, run):
+    async def main():
+        async with running(rig) as (bearer, gateway, _):
+            rig.answer("silence")
+            count = bearer.credit()
+            batch = segments(count)
+            bearer.submit(batch)
+            await until(lambda: len(gateway.outcomes()) == count)
+            late = rig.answer_late()  # 0 where the network cannot
+            await until(lambda: len(gateway.of("Late")) >= late)
+            await asyncio.sleep(0.05)
+            assert gateway.outcomes() == once(count)
+            said = [event.outcome for event in gateway.of("Late")]
+            assert len({id(outcome.segment) for outcome in said}) == len(said) == late
+            assert {id(outcome.segment) for outcome in said} <= {id(segment) for segment in batch}
+            assert {type(outcome).__name__ for outcome in said} <= {"Accepted", "Refused"}
+
+    run(main())
+
+
 def test_more_than_the_credit_is_answered_too(rig, run):
     async def main():
         async with running(rig) as (bearer, gateway, _):

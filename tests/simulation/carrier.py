@@ -48,7 +48,7 @@ class _Link:
 
 
 class Carrier:
-    """See the module. moods: those in force, each with its probability."""
+    """See the module. moods: those in force, each with its probability. sluggish: that of a slow answer, all the time."""
 
     def __init__(self, name: str, port: int, world: World, network: Network, books: Books, draw: random.Random,
                  ids: str) -> None:  # fmt: skip
@@ -60,6 +60,7 @@ class Carrier:
         self.random = draw
         self.ids = ids
         self.moods: dict[str, float] = {}
+        self.sluggish = 0.0
         self.links: list[_Link] = []
         self._number = draw.randrange(20_000_000, 90_000_000) * 100
         self._owed: list[_Delivery] = []
@@ -146,7 +147,7 @@ class Carrier:
                 attempt.status = None
         else:
             wait = 0.005 + 0.05 * self.random.random()
-            if self.mood("slow"):
+            if self.mood("slow") or (self.sluggish and self.random.random() < self.sluggish):
                 wait += 40 * self.random.random()
             answer = b"" if status else self._shown(number, self.ids) + b"\0"
             self.world.after(wait, self._respond, link, sequence, status, answer, attempt)

@@ -77,7 +77,7 @@ def _prepare() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         load_config(
-            written(folder, configuration(folder, random.Random(0), Cast(True, True, True, True))), {}
+            written(folder, configuration(folder, random.Random(0), Cast(*(True for _ in Cast._fields)))), {}
         )
 
 

@@ -39,6 +39,9 @@ REMEMBERED = 2400.0
 SLACK = 0.5
 """Seconds between an answer in the gateway's hands and its COMMIT, on a disk that is well."""
 RECEIPT_TIMEOUT = 3600.0
+STALLED = 2.0
+DOUBT = 600.0
+"""Seconds that on_doubt = "wait" waits."""
 
 
 class Judge:
@@ -177,7 +180,7 @@ class Judge:
             good = (
                 good and early < ask.attempts[0].handed + RECEIPT_TIMEOUT - 600
             )  # later ones come after the verdict
-            if good and all(a.status == 0 and self._sure(a) for a in ask.attempts):
+            if good and all(a.status == 0 and (self._sure(a) or self._late(ask, a)) for a in ask.attempts):
                 self.books.violation("truth", f"{ask} was told UNKNOWN, its carrier had said DELIVRD")
 
     def _dropped(self, account: str, answered: float, at: float) -> bool:
@@ -232,6 +235,17 @@ class Judge:
             return False
         return not self._disturbed(attempt.heard - 0.1, attempt.heard + SLACK)
 
+    def _late(self, ask: Ask, attempt: Attempt) -> bool:
+        """Whether the gateway must know how this ended though its answer came late: on_doubt made it wait for that.
+
+        Of a text in parts not: a receipt that it matched by the number has the word then.
+        """
+        if ask.parts > 1 or ON_DOUBT[ask.account][ask.kind] != "wait" or attempt.heard < 0:
+            return False
+        if attempt.heard > attempt.handed + RESPONSE_TIMEOUT + DOUBT - 60:
+            return False
+        return not self._disturbed(attempt.handed - 0.1, attempt.heard + SLACK)
+
     def _disturbed(self, begin: float, end: float) -> bool:
         books = self.books
         if any(begin <= at <= end for at in books.deaths):
@@ -261,9 +275,12 @@ class Judge:
                     self.books.violation("order", f"{two} left at {second:.3f} before {one} at {first:.3f}")
 
     def _gave_way(self, bearer: str, begin: float, end: float) -> bool:
-        """Whether another bearer of the route refused, or did not answer, between: what stood ready for it takes this."""
+        """Whether another bearer of the route refused, or did not answer, between: what stood ready for it takes this.
+
+        After two seconds without an answer what stood ready for a full window goes back, whatever comes later.
+        """
         return any(
-            attempt.status != 0
+            (attempt.status != 0 or not 0 <= attempt.heard <= attempt.handed + STALLED)
             and attempt.bearer != bearer
             and begin - RESPONSE_TIMEOUT <= attempt.handed <= end
             for ask in self.books.asks.values()

@@ -16,6 +16,7 @@ from gateway.answers import Answer, never_left
 from gateway.desk import Desk
 from gateway.doubts import Doubts
 from gateway.intake import Intake
+from gateway.late import LateAnswers
 from gateway.listeners.submission import Submissions
 from gateway.model import LANES
 from gateway.outbox import Outbox
@@ -138,6 +139,16 @@ def _no_count(at: Any, lock: Lock, record: str) -> Any:
 @mistake("states that the broker has kept of a former life are never cleared", within=120)
 def leaves_states_behind() -> None:
     Tree.keeps = lambda self, topic: False  # type: ignore[method-assign]
+
+
+@mistake("a late answer is taken for that of whatever try is on the wire now")
+def settles_the_wrong_try() -> None:
+    LateAnswers.heard = lambda self, road, outcomes: self._outcomes.answered(road, outcomes)  # type: ignore[method-assign, assignment]
+
+
+@mistake("late answers are only logged")
+def only_logs_late_answers() -> None:
+    LateAnswers.heard = lambda self, road, outcomes: None  # type: ignore[method-assign, assignment]
 
 
 @mistake("a doubt that is settled stays in memory")

@@ -1,7 +1,7 @@
 """The gateway that the storm beats: two carriers, three applications, the rules; sizes drawn from the seed.
 
-A third of the seeds have a SIM, a quarter a broker, a quarter applications that come by HTTP, two thirds a process that writes: what is there all the time
-costs time that others need.
+A third of the seeds have a SIM, a quarter a broker, a quarter applications that come by HTTP, two thirds a process that
+writes: what is there all the time costs time that others need. An eighth have carriers that often answer late.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ QUOTA = {"segments_per_day": 60, "segments_per_month": 200}
 
 
 class Cast(NamedTuple):
-    """Who is there beside carriers and applications."""
+    """Who is there beside carriers and applications. late: carriers take their time over a quarter of all answers."""
 
     modem: bool
     broker: bool
     http: bool
     clerk: bool
+    late: bool
 
     @classmethod
     def drawn(cls, draw: random.Random) -> Cast:
-        return cls(draw.random() < 1 / 3, draw.random() < 1 / 4, draw.random() < 1 / 4, draw.random() < 2 / 3)
+        return cls(*(draw.random() < share for share in (1 / 3, 1 / 4, 1 / 4, 2 / 3, 1 / 8)))
 
 
 def configuration(folder: Path, draw: random.Random, cast: Cast) -> dict[str, Any]:

@@ -99,6 +99,8 @@ class Storm:
                           draw.choice(("decimal", "hex", "HEX", "padded")))
             for name, table in self.table["bearers"].items() if table["driver"] == "smpp"
         }  # fmt: skip
+        for carrier in self.carriers.values():
+            carrier.sluggish = 0.25 if cast.late else 0.0
         self.applications = {
             name: Application(
                 name, self.world, self.network, self.books, self._draw(name), draw.choice((1, 2))
@@ -358,6 +360,7 @@ class Storm:
             actor.moods.clear()
             actor.read(True)
         for carrier in self.carriers.values():
+            carrier.sluggish = 0.0
             carrier.open_door(True)
         for application in self.applications.values():
             if application.away:

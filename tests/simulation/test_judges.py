@@ -208,12 +208,16 @@ def test_stops_of_one_number_cannot_be_told_apart(books, given, wrong):
     assert found(books) == wrong
 
 
-@pytest.mark.parametrize(("status", "wrong"), [(0, ["order"]), (0x14, []), (None, [])])
-def test_what_stood_ready_for_a_bearer_that_gave_way_comes_from_there(books, status, wrong):
+@pytest.mark.parametrize(
+    ("status", "heard", "wrong"),
+    [(0, 10.6, ["order"]), (0, 13.0, []), (0, -1.0, []), (0x14, 10.6, []), (None, -1.0, [])],
+)
+def test_what_stood_ready_for_a_bearer_that_gave_way_comes_from_there(books, status, heard, wrong):
     for token, at, left in (("M1", 10.0, 12.0), ("M2", 10.001, 11.0)):
         attempt = taken(books, token, at, left=left, bearer="beta").attempts[0]
         attempt.status, attempt.heard = 0, left + 0.1
-    taken(books, "M3", 9.0, left=10.5, bearer="alpha", account="shop").attempts[0].status = status
+    other = taken(books, "M3", 9.0, left=10.5, bearer="alpha", account="shop").attempts[0]
+    other.status, other.heard = status, heard
     Judge(books)._order()
     assert found(books) == wrong
 
@@ -224,6 +228,29 @@ def test_who_met_only_a_carrier_that_was_too_busy_was_sent_nothing(books, status
         attempt = taken(books, f"M{n}", 10.0 * n, kind="PROMO", left=10.0 * n + 1).attempts[0]
         attempt.status = 0 if n else status
     Judge(books)._frequency()
+    assert found(books) == wrong
+
+
+@pytest.mark.parametrize(
+    ("kind", "heard", "died", "wrong"),
+    [
+        ("PROMO", 0.1, 0.0, ["truth"]),
+        ("PROMO", 35.0, 0.0, ["truth"]),
+        ("PROMO", 35.0, 30.0, []),
+        ("PROMO", 560.0, 0.0, []),
+        ("PROMO", -1.0, 0.0, []),
+        ("TRANS", 35.0, 0.0, []),
+    ],
+)
+def test_a_late_answer_settles_what_waits_for_it(books, kind, heard, died, wrong):
+    """It was told UNKNOWN, though its carrier had accepted it and said DELIVRD."""
+    ask = taken(books, "M1", 1.0, kind=kind, left=1.0, account="shop")
+    attempt = ask.attempts[0]
+    attempt.heard = 1.0 + heard if heard > 0 else heard
+    attempt.receipts = [("DELIVRD", 570.0)]
+    ask.told = [(611.0, "UNKNOWN", True)]
+    books.deaths = [died] if died else []
+    Judge(books)._states(ask)
     assert found(books) == wrong
 
 

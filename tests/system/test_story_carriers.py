@@ -11,6 +11,7 @@ from system.world import story, texts_of
 
 from drivers.smpp.build import tlv
 from drivers.smpp.pdu import Tag
+from gateway.control.stories import trace
 
 NUMBERS = [f"+3361{n:07}" for n in range(200)]
 
@@ -250,6 +251,24 @@ async def test_in_doubt_and_told_to_wait_for_a_receipt(world):
         w.clock.ahead += 601
         await shop.told(unheard, "UNKNOWN")
         assert set(w.numbers().values()) == {1}
+
+
+@story
+async def test_in_doubt_and_the_answer_comes_after_all(world):
+    """Two to one number, so that their receipts alone would tell nothing: the late answers do."""
+    slow = {"latency": 1.0, "receipt_delay": 0.2}
+    async with world({"orange": slow}, bearers=IMPATIENT) as w:
+        shop = await w.application()
+        tickets = shop.submit_many(["+33612345678", "+33612345678"], service_type=b"PROMO")
+        await settled(lambda: len(w.app.doubts) == 2)
+        assert not shop.verdicts()
+        for ticket in tickets:
+            await shop.told(ticket, "DELIVRD")
+        assert w.numbers() == {"+33612345678": 2}
+        assert (len(w.app.doubts), w.app.outcomes.late.used, w.app.receipts.orphans) == (0, 2, 0)
+        told = await trace(w.app, {"id": tickets[0].id})
+        (late,) = [line["what"] for line in told["story"] if "late" in line["what"]]
+        assert late == f"try 1: orange answered late: accepted as {told['carrier_id']}"
 
 
 @pytest.mark.parametrize("kind", [b"PROMO", b"OTP"])

@@ -196,26 +196,6 @@ def test_takes_whole(mode, whole):
     assert smpp.open("carrier", settings(1, long_messages=mode), dialects=[]).takes_whole is whole
 
 
-# ── time-outs and late answers ───────────────────────────────────────────────────────────────────────────
-def test_no_answer_is_doubtful_and_a_late_one_is_only_a_remark(run):
-    async def main():
-        async with Smsc() as smsc, bound(smsc, response_timeout=0.1, window=1) as (bearer, gateway):
-            smsc.answer = lambda sm: None
-            bearer.submit([segment(7, part=2)])
-            await until(lambda: gateway.of("Doubtful"))
-            assert gateway.of("Doubtful")[0].reason == "response.timeout"
-            assert bearer.credit() == 1  # the bind lives, the slot is free
-            smsc.respond(smsc.transports[0], smsc.submits[0], (0, b"00LATE"))
-            await until(lambda: [s for s in gateway.of("Status") if s.identity == "late"])
-            fields = next(s.fields for s in gateway.of("Status") if s.identity == "late")
-            assert (fields["message"], fields["part"], fields["carrier_id"]) == ("7", 2, "00LATE")
-            assert fields["key"] == "late"
-            assert not gateway.of("Accepted")
-            assert len(gateway.of("Doubtful")) == 1
-
-    run(main())
-
-
 # ── in ───────────────────────────────────────────────────────────────────────────────────────────────────
 def test_receipts_are_acknowledged_once_durable(run):
     async def main():
