@@ -261,6 +261,19 @@ def test_a_reload_gives_it_another_address_and_tries_at_once(tmp_path, hook, mon
         assert len(other.posts) == 1
 
 
+def test_a_reload_while_a_post_is_under_way_is_tried_at_once_when_that_has_failed(tmp_path, hook, monkeypatch):
+    monkeypatch.setattr(webhooks, "FIRST", 60.0)
+    monkeypatch.setattr(webhooks, "TIMEOUT", webhooks.aiohttp.ClientTimeout(total=1.0))
+    hook.answers = ["hang"]
+    with Hook() as other, Site(tmp_path, shop=shop(hook)) as site:
+        message_id = site.send()
+        hook.until(lambda h: h.posts)
+        site.path.write_text(site.path.read_text().replace(hook.url, other.url))
+        site.run(site.app.reload())
+        assert not other.posts
+        other.until(lambda h: h.ids == [message_id])
+
+
 def test_a_reload_gives_an_account_its_first_one(tmp_path, hook):
     with Site(tmp_path) as site:
         site.send(receipt=True)
