@@ -210,7 +210,7 @@ class SmppListener:
         self._later.append((self.clock.now() + LATER, account, notes))
 
     def not_later(self, account: Account) -> list[Note]:
-        """What was to come again later, when no bind is left for it: the account's webhook, if it has one, is not a bind."""
+        """What was to come again later, when no bind is left for it: a webhook may have it at once."""
         if any(each.receives and each.account is account for each in self._open):
             return []
         mine = [entry for entry in self._later if entry[1] == account.name]

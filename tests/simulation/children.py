@@ -76,7 +76,9 @@ def _prepare() -> None:
     known_law("fr")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        load_config(written(folder, configuration(folder, random.Random(0), Cast(True, True, True))), {})
+        load_config(
+            written(folder, configuration(folder, random.Random(0), Cast(True, True, True, True))), {}
+        )
 
 
 def _fork(*task: object) -> tuple[int, int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulation.shape import Cast
     from simulation.storm import Storm
 
-__all__ = ["EFFECTS", "Fault", "drawn"]
+__all__ = ["COUNTED_LATER", "EFFECTS", "Fault", "drawn"]
 
 
 class Fault(NamedTuple):
@@ -34,15 +34,34 @@ CARRIER_MOODS = ("throttled", "queue_full", "retry", "refused", "next_route", "s
 APPLICATION_MOODS = ("mute", "later", "resubmit", "cancel")
 MODEM_FAULTS = ("mute", "late", "storm", "refused", "lost-answer", "lost-submit", "report-early", "report-twice",
                 "report-late", "report-none", "reset", "unplug", "hang", "no-network", "full", "urc", "sim-out")  # fmt: skip
+WEBHOOK_MOODS = ("refuses", "gone", "fails", "busy", "redirects", "odd", "too_large", "early", "silent", "late", "slow", "cuts",
+                 "garbage", "half", "hangs_up", "continues", "trickles", "idle", "name_lost", "name_private",
+                 "name_slow", "name_dual")  # fmt: skip
 BROKER_FAULTS = ("gone", "slow", "hangs", "refuses", "cuts", "forgets", "remembers")
+COUNTED_LATER = frozenset(f"webhook.{name}" for name in WEBHOOK_MOODS)
+"""When they bite (webserver.py, webhooks.py), not when they begin."""
 Effect = Callable[["Storm", Fault], object]
 
 
+def _actor(storm: Storm, fault: Fault) -> Any:
+    """An application's web server has its name."""
+    return (storm.webs if fault.what.startswith("webhook.") else storm.actors)[fault.whom]
+
+
 def _mood(storm: Storm, fault: Fault) -> None:
-    actor = storm.actors[fault.whom]
+    actor = _actor(storm, fault)
     name = fault.what.split(".")[1]
+    if fault.what.startswith("webhook."):
+        for _ in range(storm.random.choice((3, 12))):  # of which it is told
+            within = min(fault.lasts, storm.random.choice((0.5, 120.0)))
+            storm.world.after(within * storm.random.random(), storm.traffic.submit, fault.whom)
+    lasts = fault.lasts
+    if name == "too_large":  # several must wait for it
+        actor.open_door(False)
+        storm.world.after(8.0, actor.open_door, True)
+        lasts += 60.0
     actor.moods[name] = fault.level
-    storm.world.after(fault.lasts, actor.moods.pop, name, None)
+    storm.world.after(lasts, actor.moods.pop, name, None)
 
 
 def _working(call: Effect) -> Effect:
@@ -56,20 +75,20 @@ def _working(call: Effect) -> Effect:
 
 
 def _door(storm: Storm, fault: Fault) -> None:
-    carrier = storm.carriers[fault.whom]
-    carrier.open_door(False)
-    storm.world.after(fault.lasts, carrier.open_door, True)
+    server = _actor(storm, fault)
+    server.open_door(False)
+    storm.world.after(fault.lasts, server.open_door, True)
 
 
 def _deaf(storm: Storm, fault: Fault) -> None:
-    carrier = storm.carriers[fault.whom]
-    storm.network.deaf.add(carrier.port)
-    carrier.drop()
-    storm.world.after(fault.lasts, storm.network.deaf.discard, carrier.port)
+    server = _actor(storm, fault)
+    storm.network.deaf.add(server.port)
+    server.drop()
+    storm.world.after(fault.lasts, storm.network.deaf.discard, server.port)
 
 
 def _unreading(storm: Storm, fault: Fault) -> None:
-    actor = storm.actors[fault.whom]
+    actor = _actor(storm, fault)
     actor.moods["unreading"] = 1.0
     actor.read(False)
 
@@ -81,7 +100,7 @@ def _unreading(storm: Storm, fault: Fault) -> None:
 
 
 def _slow(storm: Storm, fault: Fault) -> None:
-    port = storm.carriers[fault.whom].port if fault.whom in storm.carriers else 2775
+    port = 2775 if fault.what.startswith("application.") else _actor(storm, fault).port
     storm.network.slow[port] = 5 * fault.level
     storm.world.after(fault.lasts, storm.network.slow.pop, port, None)
 
@@ -138,6 +157,13 @@ EFFECTS: dict[str, Effect] = {
     "application.unreading": _unreading,
     "application.line_slow": _slow,
     "application.burst": lambda storm, fault: storm.traffic.burst(fault.whom, fault.level),
+    **{f"webhook.{name}": _mood for name in WEBHOOK_MOODS},
+    "webhook.reset": _working(lambda storm, fault: storm.webs[fault.whom].drop()),
+    "webhook.closed": _working(_door),
+    "webhook.unreachable": _working(_deaf),
+    "webhook.unreading": _working(_unreading),
+    "webhook.line_slow": _slow,
+    "webhook.moves": _working(lambda storm, fault: storm.webs[fault.whom].move(storm)),
     "phones.reply": lambda storm, fault: storm.traffic.reply(fault.level),
     "phones.stop": lambda storm, fault: storm.traffic.stop_word(),
     **{f"modem.{kind}": _modem for kind in MODEM_FAULTS},
@@ -161,7 +187,7 @@ EFFECTS: dict[str, Effect] = {
 
 _SHORT = {"disk.refuses", "disk.hangs", "operator.drains"}
 _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
-            "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
+            "webhook.reset", "webhook.moves", "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
             "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
             "broker.remembers"}  # fmt: skip
 _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim": 0.4,
@@ -170,7 +196,13 @@ _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim":
 
 
 def drawn(
-    draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str], cast: Cast
+    draw: random.Random,
+    until: float,
+    count: int,
+    carriers: list[str],
+    applications: list[str],
+    webs: list[str],
+    cast: Cast,
 ) -> list[Fault]:
     """`count` faults before `until`, about half of them in thick weather: several within a minute or two.
 
@@ -178,6 +210,7 @@ def drawn(
     """
     absent: list[str] = [] if cast.modem else ["modem.", "phones.to_the_sim"]
     absent += [] if cast.broker else ["broker."]
+    absent += [] if cast.webhooks else ["webhook."]
     names = [name for name in EFFECTS if not name.startswith(tuple(absent))]
     weights = [_WEIGHT.get(name, 1.0) for name in names]
     found = []
@@ -185,7 +218,8 @@ def drawn(
     for _ in range(count):
         what = draw.choices(names, weights)[0]
         at = draw.choice(thick) + draw.uniform(0, 120) if draw.random() < 0.6 else draw.uniform(30, until)
-        whom = draw.choice(applications if what.startswith("application") else carriers)
+        actors = {"application": applications, "webhook": webs}
+        whom = draw.choice(actors.get(what.split(".")[0], carriers))
         lasts = (
             0.0
             if what in _NO_TIME

@@ -266,10 +266,12 @@ def later_means_done() -> None:
 
 
 def load() -> None:
-    """The rest of them, which stand in a file of their own."""
+    """The rest of them, which stand in files of their own."""
     import simulation.mistakes_more
+    import simulation.mistakes_web
 
     assert simulation.mistakes_more
+    assert simulation.mistakes_web
 
 
 load()

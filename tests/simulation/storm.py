@@ -11,6 +11,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from simulation import faults as weather
 from simulation import wire
@@ -21,14 +22,16 @@ from simulation.broker import Broker
 from simulation.carrier import TOKEN, Carrier
 from simulation.clockwork import Crash, Spinning, World
 from simulation.disk import Disk
-from simulation.faults import EFFECTS, Fault
+from simulation.faults import COUNTED_LATER, EFFECTS, Fault
 from simulation.judge import Judge
 from simulation.modem import Modem
 from simulation.network import Network, Plug
 from simulation.operator import Operator
 from simulation.process import Process, SimClock, seams
-from simulation.shape import Cast, configuration
+from simulation.shape import Cast, configuration, hooked
 from simulation.traffic import Traffic
+from simulation.webhooks import Names, reached
+from simulation.webserver import ELSEWHERE, WebServer
 from system.gatewayconfig import written
 
 __all__ = ["Result", "Storm", "run"]
@@ -87,6 +90,8 @@ class Storm:
         if not cast.modem:  # which has timers of its own, and much to say
             self.world.leap, self.world.stride = 120.0, 8.0
         self.table = configuration(self.folder, draw, cast)
+        if cast.webhooks:
+            hooked(self.folder, self._draw("hooks"), self.table["accounts"])
         self.config = self.write_configuration()
         self.carriers = {
             name: Carrier(name, table["link"]["port"], self.world, self.network, self.books, self._draw(name),
@@ -99,6 +104,7 @@ class Storm:
             )
             for name in self.table["accounts"]
         }
+        self.webs = self._webservers()
         self.actors: dict[str, Any] = {**self.carriers, **self.applications}
         self.broker = Broker(self.world, self.books, self._draw("broker"))
         self.modem = Modem("sim1", "1234", self.world, self.books, begin.timestamp(), draw.randrange(1 << 30))
@@ -106,7 +112,7 @@ class Storm:
         for name, table in self.table["bearers"].items():
             self.books.rates[name] = [(0.0, table["rate"])]
         count = max(12, int(days * draw.choice((10, 25, 50, 90))))
-        names = list(self.carriers), list(self.applications)
+        names = list(self.carriers), list(self.applications), list(self.webs)
         self.faults = (
             weather.drawn(self._draw("faults"), days * DAY, count, *names, cast) if faults is None else faults
         )
@@ -122,6 +128,22 @@ class Storm:
     def _draw(self, name: str) -> random.Random:
         return random.Random(f"{self.seed} {name}")
 
+    def _webservers(self) -> dict[str, WebServer]:
+        """Of the accounts that have a webhook; some of them receive nothing by SMPP then."""
+        draw, wrong = self._draw("webs"), self.books.violation
+        self.network.names = names = Names(wrong, self.books.happened, draw)
+        found = {}
+        for name, account in self.table["accounts"].items():
+            if "webhook" in account:
+                at = urlsplit(account["webhook"])
+                owner = self.applications[name]
+                owner.bind_as = draw.choice((wire.BIND_TX, wire.BIND_TX, wire.BIND_TRX))
+                if owner.bind_as == wire.BIND_TX:
+                    self.books.by_post.add(name)
+                found[name] = WebServer(owner, str(at.hostname), at.port or 0, names, draw, wrong)
+        self.network.services[ELSEWHERE] = lambda _: wrong("webhook", "a redirect was followed")
+        return found
+
     def write_configuration(self) -> Path:
         return written(self.folder, self.table)
 
@@ -133,7 +155,7 @@ class Storm:
             world.at(fault.at, self._strike, fault)
         self.traffic.begin()
         free = lambda: 0 if world.now < self._full_until else 10**12  # noqa: E731
-        with seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session):
+        with seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session), reached(world):
             try:
                 self._start()
                 self._until(self.days * DAY)
@@ -210,7 +232,10 @@ class Storm:
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────
     def _strike(self, fault: Fault) -> None:
-        self.books.fault(fault.what)
+        if fault.what in COUNTED_LATER:
+            self.books.tell("FAULT", fault.what)
+        else:
+            self.books.fault(fault.what)
         EFFECTS[fault.what](self, fault)
 
     def at_work(self) -> None:
@@ -303,11 +328,11 @@ class Storm:
         self._full_until = -1.0
         self.network.deaf.clear()
         self.network.slow.clear()
-        for actor in self.actors.values():
+        for actor in (*self.actors.values(), *self.webs.values()):
             actor.moods.clear()
             actor.read(True)
-        for carrier in self.carriers.values():
-            carrier.open_door(True)
+        for server in (*self.carriers.values(), *self.webs.values()):
+            server.open_door(True)
         for application in self.applications.values():
             if application.away:
                 application.vanish(False)
