@@ -127,6 +127,19 @@ def _modem(storm: Storm, fault: Fault) -> None:
     )
 
 
+def _restarting(storm: Storm, fault: Fault) -> None:
+    """Where there are webhooks, mostly while some of them do not answer."""
+    if not storm.webs:
+        storm.restart()
+        return
+    for server in storm.webs.values():
+        if storm.random.random() < 0.7:
+            server.moods["silent"] = 1.0
+            storm.world.after(15.0, server.moods.pop, "silent", None)
+    storm.at_work()
+    storm.world.after(8.0 * fault.level, storm.restart)
+
+
 def _refusing(storm: Storm, fault: Fault) -> None:
     """The disk answers ENOSPC to every write, or EIO at COMMIT."""
     disk = storm.disk
@@ -175,7 +188,7 @@ EFFECTS: dict[str, Effect] = {
     "disk.nearly_full": lambda storm, fault: storm.nearly_full(fault.lasts),
     "process.killed": lambda storm, fault: storm.kill(int(1000 * fault.level**3)),
     "process.power": lambda storm, fault: storm.cut_power(1 + int(20 * fault.level)),
-    "process.restarted": lambda storm, fault: storm.restart(),
+    "process.restarted": _restarting,
     "process.stalls": lambda storm, fault: storm.stall(0.05 + 3 * fault.level**3),
     "clock.jumps": lambda storm, fault: storm.jump((fault.level - 0.5) * 14_400),
     "operator.reloads": lambda storm, fault: storm.operator.reload(fault.level),

@@ -56,17 +56,15 @@ def _pauses(books: Books, posts: list[Post], moves: list[float]) -> None:
     """
     failures = 0
     for post, after in pairwise(posts):
-        if post.taken:
+        moved = any(post.began - ROUND <= at <= after.came + ROUND for at in moves)
+        if post.taken or moved or any(post.came <= at <= after.came for at in books.starts):
             failures = 0
             continue
         if post.heard < 0:
             continue  # what else failed makes the next pause longer, but nobody knows whether the gateway has seen it
         failures += 1
         pause = JITTER * min(LONGEST, FIRST * 2.0 ** (failures - 1))
-        moved = any(post.began - ROUND <= at <= after.came + ROUND for at in moves)
-        if moved or any(post.came <= at <= after.came for at in books.starts):
-            failures = 0
-        elif after.began < post.heard + pause - 0.01:
+        if after.began < post.heard + pause - 0.01:
             books.violation("webhook", f"{after} came within {pause:.1f} s of failure {failures}, {post}")
             return
 

@@ -196,6 +196,15 @@ HUNDRED = tuple(map(str, range(100)))
         ([posted(1, 500), posted(2, 500), posted(3, 200)], 1),
         ([posted(1, 500), posted(2, 500), posted(4, 200)], 0),
         ([posted(99.9, 500), posted(100.51, 500), posted(101.4, 200)], 0),  # another began at 100.5
+        (
+            [
+                *(posted(at, 500) for at in (97, 98.2)),
+                posted(100.1, 500, heard=None),
+                posted(101, 500),
+                posted(102, 200),
+            ],
+            0,
+        ),
         ([posted(1000, 500), posted(1000.1, 200)], 0),  # it had moved
         ([posted(1, 413, HUNDRED), posted(3, 200, HUNDRED)], 1),
         ([posted(1, 413, HUNDRED), posted(3, 200, HUNDRED[:50])], 0),

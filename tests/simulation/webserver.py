@@ -264,6 +264,8 @@ class WebServer:
             length = "Transfer-Encoding: chunked\r\n" if chunked else "Connection: close\r\n"
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
             more, answer = "" if chunked else "close", _head(status, length) + body
+        elif draw.random() < 0.02:  # its last octet never comes: whoever asked must hang up
+            answer = answer[:-1] if body else answer
         if self.mood("continues"):
             visit.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * draw.choice((1, 3)))
         if self.mood("trickles"):
@@ -289,7 +291,7 @@ class WebServer:
         else:
             self._given_to(post, False)
             visit.send(answer[:cut])
-        self._soon(30.0, self.random.choice((visit.close, visit.plug.reset)))
+        self._soon(30.0, self.random.choice((visit.close, visit.plug.reset, lambda: None)))
 
     def _said(self, visit: _Visit, post: Post, status: int, octets: bytes, close: bool) -> None:
         """The last of an answer leaves, and with it the whole of its head."""
