@@ -130,7 +130,7 @@ def keeps_the_old_secret() -> None:
     wrap(_Hook, "apply", make)
 
 
-@mistake("a name may lead a webhook to any address", within=3 * WITHIN)
+@mistake("a name may lead a webhook to any address", within=4 * WITHIN)
 def trusts_dns() -> None:
     gateway.webhooks.PublicResolver = aiohttp.ThreadedResolver  # type: ignore[attr-defined]
     assert PublicResolver
