@@ -6,6 +6,7 @@ the configuration itself, or `localhost`, is the operator's own word and is not 
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 
@@ -35,9 +36,8 @@ class PublicResolver(AbstractResolver):
         found = await self._inner.resolve(host, port, family)
         private = [each["host"] for each in found if not is_public(each["host"])]
         if private and host != "localhost":
-            raise OSError(
-                f"{host} is {private[0]}, an address that is not public: write the address itself into the webhook"
-            )
+            words = f"{host} is {private[0]}, an address that is not public: write the address itself into the webhook"
+            raise OSError(errno.EACCES, words)  # aiohttp shows the words of one that has a number
         return found
 
     async def close(self) -> None:

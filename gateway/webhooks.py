@@ -155,6 +155,7 @@ class _Hook:
 
     async def _post(self) -> str:
         """Why it was not taken, "" when it was."""
+        self._changed.clear()  # a change from here on is tried at once, even if this POST is under way
         body = body_of(self._batch)
         if not body:  # all of them dropped by retention: nobody can be told any more
             return ""
@@ -216,7 +217,6 @@ class _Hook:
         notes, self._batch, self._resting = self._batch, [], True
         self._gateway.outbox.again(self._account, notes)
         self._gateway.outbox.pump(self._account)
-        self._changed.clear()
         try:
             async with asyncio.timeout(self._backoff.wait(self._tries, self._all.draw())):
                 await self._changed.wait()

@@ -121,7 +121,8 @@ class Application:
                 notes = _notes((*unanswered, *unsent))
                 self._receives = False
                 self._rest.clear()
-                self._listener.outbox.detach(account.name, self, list(notes.values()))
+                back = [*notes.values(), *self._listener.not_later(account)]
+                self._listener.outbox.detach(account.name, self, back)
         self._listener.left(self, reason, transport.session.closed_detail)
 
     def failed(self, transport: SmppTransport, error: Exception) -> None:

@@ -13,7 +13,7 @@ import structlog
 
 from drivers.smpp.session import Closing, Session, Side
 from drivers.smpp.transport import SmppTransport, listen
-from gateway.accounts import Accounts, Refusal
+from gateway.accounts import Account, Accounts, Refusal
 from gateway.answers import Answer
 from gateway.bus import Bus
 from gateway.clock import Clock
@@ -181,9 +181,6 @@ class SmppListener:
             if reason not in (Closing.LOST, Closing.PEER_UNBOUND) and transport is not None:
                 self._say("", "connection.closed", transport.peer, f"{reason}: {detail}")
             return
-        if not any(each.receives and each.account is account for each in self._open):
-            # The outbox reads all that is owed from the store when somebody comes: these among them.
-            self._later = [entry for entry in self._later if entry[1] != account.name]
         log.info(
             "account.left",
             account=account.name,
@@ -211,6 +208,14 @@ class SmppListener:
 
     def later(self, account: str, notes: list[Note]) -> None:
         self._later.append((self.clock.now() + LATER, account, notes))
+
+    def not_later(self, account: Account) -> list[Note]:
+        """What was to come again later, when no bind is left for it: a webhook may have it at once."""
+        if any(each.receives and each.account is account for each in self._open):
+            return []
+        mine = [entry for entry in self._later if entry[1] == account.name]
+        self._later = [entry for entry in self._later if entry[1] != account.name]
+        return [note for _, _, notes in mine for note in notes]
 
     @staticmethod
     def rfc3339(unix_ms: int) -> str:

@@ -167,7 +167,7 @@ def test_one_that_hangs_for_long_is_a_failure(tmp_path, hook, monkeypatch):
         assert site.app.web.webhooks.posts == {("shop", "error"): 1, ("shop", "200"): 1}
 
 
-def test_a_name_that_leads_home_is_refused(tmp_path, monkeypatch):
+def test_a_name_that_leads_home_is_refused(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("socket.getaddrinfo", _everything_is_here)
     with Hook() as hook:
         with Site(tmp_path, shop=f'webhook = "http://shop.example:{hook.port}/sms"') as site:
@@ -175,6 +175,7 @@ def test_a_name_that_leads_home_is_refused(tmp_path, monkeypatch):
             site.until(lambda: site.app.web.webhooks.posts.get(("shop", "error"), 0) >= 2)
             assert owed(site) == 1
         assert hook.posts == []
+    assert "shop.example is 127.0.0.1, an address that is not public" in "".join(capfd.readouterr())
 
 
 def _everything_is_here(host, port, *_, **__):
@@ -259,6 +260,21 @@ def test_a_reload_gives_it_another_address_and_tries_at_once(tmp_path, hook, mon
         site.send(text="nobody is told", receipt=True)
         site.until(lambda: owed(site) == 1)
         assert len(other.posts) == 1
+
+
+def test_a_reload_while_a_post_is_under_way_is_tried_at_once_when_that_has_failed(
+    tmp_path, hook, monkeypatch
+):
+    monkeypatch.setattr(webhooks, "FIRST", 60.0)
+    monkeypatch.setattr(webhooks, "TIMEOUT", webhooks.aiohttp.ClientTimeout(total=1.0))
+    hook.answers = ["hang"]
+    with Hook() as other, Site(tmp_path, shop=shop(hook)) as site:
+        message_id = site.send()
+        hook.until(lambda h: h.posts)
+        site.path.write_text(site.path.read_text().replace(hook.url, other.url))
+        site.run(site.app.reload())
+        assert not other.posts
+        other.until(lambda h: h.ids == [message_id])
 
 
 def test_a_reload_gives_an_account_its_first_one(tmp_path, hook):

@@ -1,6 +1,7 @@
 """An application as a random actor: binds, submits, resubmits with the same reference, vanishes, does not read.
 
-Its moods are switched by the storm's faults. It keeps a true record of what it was answered and told.
+Its moods are switched by the storm's faults. It keeps a true record of what it was answered and told, on its binds and at
+its webhook (webserver.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from simulation.caller import Caller
 from simulation.clockwork import World
 from simulation.network import Network, Plug
 from simulation.verbs import Verbs
+from simulation.webform import STATS
 
 __all__ = ["Application"]
 
@@ -57,7 +59,10 @@ class _Bind:
 
 
 class Application:
-    """See the module. away: it has vanished for a while."""
+    """See the module. away: it has vanished for a while. bind_as: the command of its binds.
+
+    receives_since: when a bind began to carry what it is owed, -1 while none does.
+    """
 
     def __init__(
         self, name: str, world: World, network: Network, books: Books, draw: random.Random, binds: int
@@ -70,6 +75,8 @@ class Application:
         self.moods: dict[str, float] = {}
         self.away = False
         self.by_mqtt: Callable[[Ask], object] = lambda ask: None
+        self.bind_as = wire.BIND_TRX
+        self.receives_since = -1.0
         self._wanted = binds
         self._binds: list[_Bind] = []
         self._connecting = 0
@@ -112,12 +119,14 @@ class Application:
         self._binds.append(bind)
         if "unreading" in self.moods:
             plug.reading = False
-        bind.send(wire.BIND_TRX, 0, 1, wire.bind(self.name))
+        bind.send(self.bind_as, 0, 1, wire.bind(self.name))
 
     def ended(self, bind: _Bind) -> None:
         self.books.drops[self.name].append(self.world.now)
         if bind in self._binds:
             self._binds.remove(bind)
+        if not any(other.bound for other in self._binds):
+            self.receives_since = -1.0
         for ask in bind.pending.values():
             self.unsure(ask)
         bind.pending.clear()
@@ -237,11 +246,13 @@ class Application:
             self._given(bind, sequence, wire.parse_sm(body))
         elif command == wire.ENQUIRE:
             bind.send(command | wire.RESP, 0, sequence)
-        elif command == wire.BIND_TRX | wire.RESP:
+        elif command == self.bind_as | wire.RESP:
             if status:
                 bind.plug.end()
                 return
             bind.bound = True
+            if self.bind_as == wire.BIND_TRX and self.receives_since < 0:
+                self.receives_since = self.world.now
             waiting, self._waiting = self._waiting, []
             for ask in waiting:
                 self.world.after(0.05 + self.random.random(), self.ask, ask)
@@ -260,9 +271,25 @@ class Application:
         if answer is not None:
             bind.send(wire.DELIVER | wire.RESP, answer, sequence, b"\0")
         bind.given += 1
-        about = self._receipt(sm, answer == 0) if sm.esm & 0x3C else self._reply(sm, answer == 0)
-        if about is not None and len(about.told if isinstance(about, Ask) else about.given) == 1:
-            about.first_on = (bind, bind.given)
+        about = (
+            self._receipt(sm, answer == 0)
+            if sm.esm & 0x3C
+            else self._reply(sm.text, sm.source, sm.destination, answer == 0)
+        )
+        _came_first(about, (bind, bind.given))
+
+    def posted(self, event: dict[str, Any], taken: bool, place: tuple[object, int]) -> None:
+        """One event at its webhook; taken: it was answered with a 2xx."""
+        about: Ask | Reply | None
+        if event["type"] == "reply":
+            said = event["reply"]
+            about = self._reply(said["text"].encode(), said["from"], said["to"], taken)
+        else:
+            said = event["message"]
+            about = self._told(said["id"], STATS.get(said["state"], said["state"]), said["to"], taken)
+            if about is not None and not _is_its_own(event, about):
+                self.books.violation("webhook", f"{self.name} is posted {event} about {about}")
+        _came_first(about, place)
 
     def _receipt(self, sm: wire.Submission, taken: bool) -> Ask | None:
         found = _RECEIPT.search(sm.text)
@@ -271,30 +298,28 @@ class Application:
                 "receipt", f"{self.name} was given a receipt that nobody can read: {sm.text!r}"
             )
             return None
-        given, stat = found[1].decode(), found[2].decode()
-        ask = self.books.named(given, sm.source)
+        return self._told(found[1].decode(), found[2].decode(), sm.source, taken)
+
+    def _told(self, given: str, stat: str, number: str, taken: bool) -> Ask | None:
+        ask = self.books.named(given, number)
         self.books.tell(self.name, f"told {ask.token if ask else given} {stat}, answered {taken}")
         if ask is None:
-            self.books.strange.append((self.name, given, self.world.now, stat, taken, sm.source))
+            self.books.strange.append((self.name, given, self.world.now, stat, taken, number))
         elif ask.account != self.name:
             self.books.violation("privacy", f"{self.name} was told of {ask}")
         else:
             ask.told.append((self.world.now, stat, taken))
         return ask
 
-    def _reply(self, sm: wire.Submission, taken: bool) -> Reply | None:
-        found = _REPLY.search(sm.text)
-        reply = (
-            self.books.replies.get(found.group().decode())
-            if found
-            else self.books.plain.get(sm.source + sm.destination)
-        )
+    def _reply(self, octets: bytes, source: str, to: str, taken: bool) -> Reply | None:
+        found = _REPLY.search(octets)
+        reply = self.books.replies.get(found.group().decode()) if found else self.books.plain.get(source + to)
         if reply is None:
             return None
-        self.books.tell(self.name, f"given {reply.token} from {sm.source}, answered {taken}")
+        self.books.tell(self.name, f"given {reply.token} from {source}, answered {taken}")
         if reply.owner != self.name:
             self.books.violation("privacy", f"{self.name} was given {reply.token}, which is {reply.owner}'s")
-        elif found is not None and (text := sm.text.decode("ascii", "replace")) != reply.text:
+        elif found is not None and (text := octets.decode("ascii", "replace")) != reply.text:
             unheard = (
                 reply.taken < 0
                 or self.world.now < reply.taken + 2400
@@ -303,6 +328,18 @@ class Application:
             if text in reply.text and (unheard or any(at >= reply.begun for at in self.books.deaths)):
                 reply.pieces.update([text] if taken else [])
                 return None  # a part whose acknowledgement was not heard, and that came again: see docs/reliability.md
-            self.books.violation("reply", f"{reply.token} came as {sm.text!r}, was {reply.text!r}")
+            self.books.violation("reply", f"{reply.token} came as {octets!r}, was {reply.text!r}")
         reply.given.append((self.world.now, taken))
         return reply
+
+
+def _came_first(about: Ask | Reply | None, place: tuple[object, int]) -> None:
+    if about is not None and len(about.told if isinstance(about, Ask) else about.given) == 1:
+        about.first_on = place
+
+
+def _is_its_own(event: dict[str, Any], ask: Ask) -> bool:
+    """Whether what a receipt says beside id and state is what was submitted."""
+    said = event["message"]
+    shown = said["to"], said["reference"], said["tag"], said["segments"], event["type"], said["final"]
+    return shown == (ask.to, ask.reference, ask.tag, ask.parts, "receipt", True)

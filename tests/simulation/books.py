@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["MOST_WRONG", "Ask", "Attempt", "Books", "Reply"]
+__all__ = ["MOST_WRONG", "Ask", "Attempt", "Books", "Post", "Reply"]
 
 MOST_WRONG = 50
 KINDS = ("OTP", "ALERT", "TRANS", "PROMO")
@@ -140,6 +140,30 @@ class Reply:
         self.first_on: tuple[object, int] | None = None
 
 
+class Post:
+    """One POST to a webhook: when its first octet (or its connection) and its last came. status: the answer, 0 for none.
+
+    said: when the last of its head left, -1 for never; heard: when the gateway surely had it, in time, -1 for perhaps not.
+    """
+
+    __slots__ = ("account", "began", "came", "events", "heard", "said", "status")
+
+    def __init__(self, account: str, came: float, began: float) -> None:
+        self.account = account
+        self.came = came
+        self.began = began
+        self.events: list[dict[str, Any]] = []
+        self.status = 0
+        self.said = self.heard = -1.0
+
+    @property
+    def taken(self) -> bool:
+        return 200 <= self.status < 300
+
+    def __repr__(self) -> str:
+        return f"POST to {self.account} at {self.came:.3f}: {len(self.events)} events, {self.status} heard {self.heard:.3f}"
+
+
 class Books:
     """See the module. deaths: when processes ended; sick: [from, to] while the disk refused or hung."""
 
@@ -155,6 +179,9 @@ class Books:
         ] = []  # (account, id, when, stat, answered OK, number)
         self.queries: list[tuple[float, Ask, int, int]] = []  # (when asked, about, status, state)
         self.stops: list[tuple[float, str, str]] = []
+        self.posts: list[Post] = []
+        self.by_post: set[str] = set()  # accounts that are told by webhook only
+        self.moves: list[tuple[float, str]] = []  # when a webhook went to another address
         self.holds: list[tuple[float, float]] = []  # when an operator held or drained something
         self.base_ms = wall()  # of the moment 0, where no clock jumps
         self.jumped = False

@@ -41,7 +41,10 @@ class Bounded:
         tasks = [task for task in asyncio.all_tasks(process.loop) if not task.done()]
         if len(tasks) > 40:
             wrong("bounded", f"{len(tasks)} tasks when all is calm")
-        wires = sum(len(actor.connections) for actor in storm.actors.values()) + storm.operator.asking
+        idle = sum(len(server.connections) for server in storm.webs.values())
+        if idle:  # none is kept open for longer than a moment
+            wrong("bounded", f"{idle} connections to webhooks when all is calm")
+        wires = sum(len(actor.connections) for actor in storm.actors.values()) + idle + storm.operator.asking
         if len(storm.network.wires) > wires:
             wrong("bounded", f"{len(storm.network.wires)} connections when all is calm, {wires} have a peer")
         more = _descriptors() - self._descriptors

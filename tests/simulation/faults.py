@@ -10,11 +10,13 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simulation.disk import SAYING
+
 if TYPE_CHECKING:
     from simulation.shape import Cast
     from simulation.storm import Storm
 
-__all__ = ["EFFECTS", "Fault", "drawn"]
+__all__ = ["COUNTED_LATER", "EFFECTS", "Fault", "drawn"]
 
 
 class Fault(NamedTuple):
@@ -35,14 +37,33 @@ APPLICATION_MOODS = ("mute", "later", "resubmit", "cancel")
 MODEM_FAULTS = ("mute", "late", "storm", "refused", "lost-answer", "lost-submit", "report-early", "report-twice",
                 "report-late", "report-none", "reset", "unplug", "hang", "no-network", "full", "urc", "sim-out")  # fmt: skip
 BROKER_FAULTS = ("gone", "slow", "hangs", "refuses", "cuts", "forgets", "remembers", "loses_acks")
+WEBHOOK_MOODS = ("refuses", "gone", "fails", "busy", "redirects", "odd", "too_large", "early", "silent", "late", "slow", "cuts",
+                 "garbage", "half", "hangs_up", "continues", "trickles", "idle", "name_lost", "name_private",
+                 "name_slow", "name_dual")  # fmt: skip
+COUNTED_LATER = frozenset(f"webhook.{name}" for name in WEBHOOK_MOODS)
+"""When they bite (webserver.py, webhooks.py), not when they begin."""
 Effect = Callable[["Storm", Fault], object]
 
 
+def _actor(storm: Storm, fault: Fault) -> Any:
+    """An application's web server has its name."""
+    return (storm.webs if fault.what.startswith("webhook.") else storm.actors)[fault.whom]
+
+
 def _mood(storm: Storm, fault: Fault) -> None:
-    actor = storm.actors[fault.whom]
+    actor = _actor(storm, fault)
     name = fault.what.split(".")[1]
+    if fault.what.startswith("webhook."):
+        for _ in range(storm.random.choice((3, 12))):  # of which it is told
+            within = min(fault.lasts, storm.random.choice((0.5, 120.0)))
+            storm.world.after(within * storm.random.random(), storm.traffic.submit, fault.whom)
+    lasts = fault.lasts
+    if name == "too_large":  # several must wait for it
+        actor.open_door(False)
+        storm.world.after(8.0, actor.open_door, True)
+        lasts += 60.0
     actor.moods[name] = fault.level
-    storm.world.after(fault.lasts, actor.moods.pop, name, None)
+    storm.world.after(lasts, actor.moods.pop, name, None)
 
 
 def _working(call: Effect) -> Effect:
@@ -56,20 +77,20 @@ def _working(call: Effect) -> Effect:
 
 
 def _door(storm: Storm, fault: Fault) -> None:
-    carrier = storm.carriers[fault.whom]
-    carrier.open_door(False)
-    storm.world.after(fault.lasts, carrier.open_door, True)
+    server = _actor(storm, fault)
+    server.open_door(False)
+    storm.world.after(fault.lasts, server.open_door, True)
 
 
 def _deaf(storm: Storm, fault: Fault) -> None:
-    carrier = storm.carriers[fault.whom]
-    storm.network.deaf.add(carrier.port)
-    carrier.drop()
-    storm.world.after(fault.lasts, storm.network.deaf.discard, carrier.port)
+    server = _actor(storm, fault)
+    storm.network.deaf.add(server.port)
+    server.drop()
+    storm.world.after(fault.lasts, storm.network.deaf.discard, server.port)
 
 
 def _unreading(storm: Storm, fault: Fault) -> None:
-    actor = storm.actors[fault.whom]
+    actor = _actor(storm, fault)
     actor.moods["unreading"] = 1.0
     actor.read(False)
 
@@ -81,7 +102,7 @@ def _unreading(storm: Storm, fault: Fault) -> None:
 
 
 def _slow(storm: Storm, fault: Fault) -> None:
-    port = storm.carriers[fault.whom].port if fault.whom in storm.carriers else 2775
+    port = 2775 if fault.what.startswith("application.") else _actor(storm, fault).port
     storm.network.slow[port] = 5 * fault.level
     storm.world.after(fault.lasts, storm.network.slow.pop, port, None)
 
@@ -110,6 +131,19 @@ def _modem(storm: Storm, fault: Fault) -> None:
     )
 
 
+def _restarting(storm: Storm, fault: Fault) -> None:
+    """Where there are webhooks, mostly while some of them do not answer."""
+    if not storm.webs:
+        storm.restart()
+        return
+    for server in storm.webs.values():
+        if storm.random.random() < 0.7:
+            server.moods["silent"] = 1.0
+            storm.world.after(15.0, server.moods.pop, "silent", None)
+    storm.at_work()
+    storm.world.after(8.0 * fault.level, storm.restart)
+
+
 def _refusing(storm: Storm, fault: Fault) -> None:
     """The disk answers ENOSPC to every write, or EIO at COMMIT."""
     disk = storm.disk
@@ -124,6 +158,45 @@ def _hanging(storm: Storm, fault: Fault) -> None:
     storm.disk.stall = 6 * fault.level
     storm.sick(fault.lasts)
     storm.world.after(fault.lasts, setattr, storm.disk, "stall", 0.0)
+
+
+def _refusing_once(storm: Storm, fault: Fault) -> None:
+    """EIO at one COMMIT; what follows it may be on its way already."""
+    storm.at_work()
+    storm.disk.refuse_at = storm.disk.commits + 1 + int(9 * fault.level)
+    storm.sick(10.0)
+
+
+def _killing_the_clerk(storm: Storm, fault: Fault) -> None:
+    """About one of the next ten COMMITs, or at a moment that has to do with none."""
+    storm.at_work()
+    where = int(5 * fault.level)
+    if where > SAYING:
+        storm.world.after(0.1 * storm.random.random(), storm.clerks.kill)
+    else:
+        storm.disk.kill_where = where
+        storm.disk.kill_at = storm.disk.commits + 1 + int(50 * fault.level) % 10
+
+
+def _without_a_clerk(storm: Storm, fault: Fault) -> None:
+    """Whoever writes dies, and no other can be started, or open the file."""
+    thing, why = (storm.clerks, "none") if fault.what == "clerk.none" else (storm.disk, "shut")
+    setattr(thing, why, True)
+    storm.at_work()
+    storm.world.after(0.05, storm.clerks.kill)
+    storm.sick(fault.lasts)
+    storm.world.after(fault.lasts, setattr, thing, why, False)
+
+
+def _stalling(storm: Storm, fault: Fault) -> None:
+    world = storm.world
+    world.now += 0.05 + 3 * fault.level**3
+    storm.books.sick.append([world.now - 0.05 - 3 * fault.level**3, world.now + 1])
+
+
+def _jumping(storm: Storm, fault: Fault) -> None:
+    storm.clock.base_ms += int((fault.level - 0.5) * 14_400 * 1000)
+    storm.books.jumped = True
 
 
 EFFECTS: dict[str, Effect] = {
@@ -141,6 +214,13 @@ EFFECTS: dict[str, Effect] = {
     "application.unreading": _unreading,
     "application.line_slow": _slow,
     "application.burst": lambda storm, fault: storm.traffic.burst(fault.whom, fault.level),
+    **{f"webhook.{name}": _mood for name in WEBHOOK_MOODS},
+    "webhook.reset": _working(lambda storm, fault: storm.webs[fault.whom].drop()),
+    "webhook.closed": _working(_door),
+    "webhook.unreachable": _working(_deaf),
+    "webhook.unreading": _working(_unreading),
+    "webhook.line_slow": _slow,
+    "webhook.moves": _working(lambda storm, fault: storm.webs[fault.whom].move(storm)),
     "phones.reply": lambda storm, fault: storm.traffic.reply(fault.level),
     "phones.stop": lambda storm, fault: storm.traffic.stop_word(),
     **{f"modem.{kind}": _modem for kind in MODEM_FAULTS},
@@ -151,19 +231,17 @@ EFFECTS: dict[str, Effect] = {
     "modem.other_sim": lambda storm, fault: storm.modem.other_pin(),
     "phones.to_the_sim": lambda storm, fault: storm.modem.reply("+33612340001", f"Oui {fault.level:.2f}"),
     "disk.refuses": _refusing,
-    "disk.refuses_once": lambda storm, fault: storm.refuse_once(1 + int(9 * fault.level)),
+    "disk.refuses_once": _refusing_once,
     "disk.hangs": _hanging,
     "disk.nearly_full": lambda storm, fault: storm.nearly_full(fault.lasts),
-    "clerk.killed": lambda storm, fault: storm.kill_clerk(
-        1 + int(50 * fault.level) % 10, int(5 * fault.level)
-    ),
-    "clerk.none": lambda storm, fault: storm.no_clerk(fault.lasts, "none"),
-    "clerk.shut_out": lambda storm, fault: storm.no_clerk(fault.lasts, "shut"),
+    "clerk.killed": _killing_the_clerk,
+    "clerk.none": _without_a_clerk,
+    "clerk.shut_out": _without_a_clerk,
     "process.killed": lambda storm, fault: storm.kill(int(1000 * fault.level**3)),
     "process.power": lambda storm, fault: storm.cut_power(1 + int(20 * fault.level)),
-    "process.restarted": lambda storm, fault: storm.restart(),
-    "process.stalls": lambda storm, fault: storm.stall(0.05 + 3 * fault.level**3),
-    "clock.jumps": lambda storm, fault: storm.jump((fault.level - 0.5) * 14_400),
+    "process.restarted": _restarting,
+    "process.stalls": _stalling,
+    "clock.jumps": _jumping,
     "operator.reloads": lambda storm, fault: storm.operator.reload(fault.level),
     "operator.holds": lambda storm, fault: storm.operator.hold(fault.lasts, fault.level),
     "operator.drains": lambda storm, fault: storm.operator.drain(fault.lasts),
@@ -174,6 +252,7 @@ EFFECTS: dict[str, Effect] = {
 _SHORT = {"clerk.none", "clerk.shut_out", "disk.refuses", "disk.hangs", "operator.drains"}
 _NO_TIME = {"carrier.reset", "carrier.half_close", "application.reset", "application.half_close", "application.burst",
             "clerk.killed", "disk.refuses_once", "phones.reply", "phones.stop", "process.killed", "process.power", "process.restarted", "process.stalls",
+            "webhook.reset", "webhook.moves",
             "clock.jumps", "operator.reloads", "operator.looks", "modem.other_sim", "phones.to_the_sim", "broker.cuts", "broker.forgets",
             "broker.remembers", "mqtt.wrong", "mqtt.alerts"}  # fmt: skip
 _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim": 0.4,
@@ -183,7 +262,13 @@ _WEIGHT = {**{f"modem.{kind}": 1.5 for kind in MODEM_FAULTS}, "modem.other_sim":
 
 
 def drawn(
-    draw: random.Random, until: float, count: int, carriers: list[str], applications: list[str], cast: Cast
+    draw: random.Random,
+    until: float,
+    count: int,
+    carriers: list[str],
+    applications: list[str],
+    webs: list[str],
+    cast: Cast,
 ) -> list[Fault]:
     """`count` faults before `until`, about half of them in thick weather: several within a minute or two.
 
@@ -192,6 +277,7 @@ def drawn(
     absent: list[str] = [] if cast.modem else ["modem.", "phones.to_the_sim"]
     absent += [] if cast.broker else ["broker.", "mqtt."]
     absent += [] if cast.clerk else ["clerk."]
+    absent += [] if cast.webhooks else ["webhook."]
     names = [name for name in EFFECTS if not name.startswith(tuple(absent))]
     weights = [_WEIGHT.get(name, 1.0) for name in names]
     found = []
@@ -199,7 +285,8 @@ def drawn(
     for _ in range(count):
         what = draw.choices(names, weights)[0]
         at = draw.choice(thick) + draw.uniform(0, 120) if draw.random() < 0.6 else draw.uniform(30, until)
-        whom = draw.choice(applications if what.startswith("application") else carriers)
+        actors = {"application": applications, "webhook": webs}
+        whom = draw.choice(actors.get(what.split(".")[0], carriers))
         lasts = (
             0.0
             if what in _NO_TIME

@@ -16,6 +16,7 @@ from simulation.judge_lanes import judge_lanes
 from simulation.judge_lines import judge_lines
 from simulation.judge_quota import SLOWER, judge_quota
 from simulation.judge_requests import judge_requests
+from simulation.judge_webhooks import judge_webhooks
 from simulation.shape import QUOTA
 
 __all__ = ["Judge"]
@@ -95,8 +96,12 @@ class Judge:
         judge_lanes(self.books, self._disturbed)
         judge_lines(
             self.books,
-            lambda account, begin, end: self._disturbed(begin, end) or self._dropped(account, begin, end),
+            lambda account, begin, end: (
+                self._disturbed(begin, end)
+                or (account not in self.books.by_post and self._dropped(account, begin, end))
+            ),
         )
+        judge_webhooks(self.books, self._disturbed)
         self._replies()
         for account, given, _, stat, _, _ in self.books.strange:
             # An id that it never heard: its answer was lost, and it had no reference to ask again with.

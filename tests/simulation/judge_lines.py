@@ -1,4 +1,4 @@
-"""Receipts and replies reach an application in order, on each of its connections.
+"""Receipts and replies reach an application in order, on each of its connections and at its webhook.
 
 In order means: when the gateway had acknowledged one to its carrier before the carrier sent the other. What a lost
 connection or a death brought back may come late, and so may what the gateway could only tell by its number: the

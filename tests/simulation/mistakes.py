@@ -270,10 +270,12 @@ def load() -> None:
     import simulation.mistakes_clerk
     import simulation.mistakes_more
     import simulation.mistakes_mqtt
+    import simulation.mistakes_web
 
     assert simulation.mistakes_clerk
     assert simulation.mistakes_more
     assert simulation.mistakes_mqtt
+    assert simulation.mistakes_web
 
 
 load()

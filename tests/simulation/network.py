@@ -295,6 +295,8 @@ class Network:
         self.services: dict[Any, Callable[[Plug], object] | None] = {}
         self.wires: dict[Wire, None] = {}
         self.tap: Callable[[Plug, bytes], object] = lambda _plug, _octets: None
+        self.names: Any = None
+        """DNS: simulation.webhooks.Names."""
         self._ephemeral = 40_000
 
     def delay(self, port: Any) -> float:

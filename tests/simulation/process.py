@@ -21,10 +21,11 @@ from typing import Any
 import aiohttp.web_response
 import structlog
 from simulation.clerk import Clerks
-from simulation.clockwork import SimLoop, World
+from simulation.clockwork import World
 from simulation.disk import Connection, Disk, Lane, Queries
 from simulation.interpreters import INSTEAD, PHRASES
 from simulation.network import Network
+from simulation.webhooks import Loop
 
 import drivers.modem
 import drivers.modem.pin
@@ -125,7 +126,7 @@ class Process:
         self.clock = clock
         clock._last = 0
         draw = random.Random(seed)
-        self.loop = SimLoop(world, network, draw.random)
+        self.loop = Loop(world, network, draw.random)
         self.opened: list[sqlite3.Connection] = []
         self.queries = Queries(lambda call: self.loop.run_in_executor(None, call))
         self.opener = opener

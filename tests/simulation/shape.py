@@ -1,7 +1,8 @@
 """The gateway that the storm beats: two carriers, three applications, the rules; sizes drawn from the seed.
 
-A third of the seeds have a SIM, a quarter a broker, a quarter applications that come by HTTP, two thirds a process that
-writes: what is there all the time costs time that others need. An eighth have carriers that often answer late.
+A third of the seeds have a SIM, a quarter a broker, a quarter applications that come by HTTP, a quarter some that are told by
+webhook, two thirds a process that writes: what is there all the time costs time that others need. An eighth have carriers that
+often answer late.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any, NamedTuple
 from simulation.broker import COMMANDS, ROOT, SUBMIT
 from simulation.caller import PORT, token_of
 from simulation.traffic import CODES
+from simulation.webhooks import HERE
+from simulation.webserver import secret_of
 
-__all__ = ["QUOTA", "Cast", "configuration"]
+__all__ = ["QUOTA", "Cast", "configuration", "hooked"]
 
 QUOTA = {"segments_per_day": 60, "segments_per_month": 200}
 """That of account club."""
@@ -28,10 +31,22 @@ class Cast(NamedTuple):
     http: bool
     clerk: bool
     late: bool
+    webhooks: bool
 
     @classmethod
     def drawn(cls, draw: random.Random) -> Cast:
-        return cls(*(draw.random() < share for share in (1 / 3, 1 / 4, 1 / 4, 2 / 3, 1 / 8)))
+        return cls(*(draw.random() < share for share in (1 / 3, 1 / 4, 1 / 4, 2 / 3, 1 / 8, 1 / 4)))
+
+
+def hooked(folder: Path, draw: random.Random, accounts: dict[str, Any]) -> None:
+    """Some of the accounts have a webhook, by its address or by a name."""
+    for port, name in enumerate(draw.sample(sorted(accounts), draw.choice((1, 2, 3))), 9001):
+        host = draw.choice((HERE, f"{name}.example"))
+        secret = folder / f"{name}.secret"
+        secret.write_text(secret_of(name, 0))
+        secret.chmod(0o600)
+        accounts[name]["webhook"] = f"http://{host}:{port}/sms/0"
+        accounts[name]["webhook_secret_file"] = str(secret)
 
 
 def configuration(folder: Path, draw: random.Random, cast: Cast) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from simulation import faults as weather
 from simulation import wire
@@ -21,16 +22,18 @@ from simulation.broker import SUBMIT, Broker
 from simulation.carrier import TOKEN, Carrier
 from simulation.clerk import Clerks
 from simulation.clockwork import Crash, Spinning, World
-from simulation.disk import SAYING, Disk
-from simulation.faults import EFFECTS, Fault
+from simulation.disk import Disk
+from simulation.faults import COUNTED_LATER, EFFECTS, Fault
 from simulation.judge import Judge
 from simulation.modem import Modem
 from simulation.network import Network, Plug
 from simulation.operator import Operator
 from simulation.process import Process, SimClock, seams
 from simulation.remote import Remote
-from simulation.shape import Cast, configuration
+from simulation.shape import Cast, configuration, hooked
 from simulation.traffic import Traffic
+from simulation.webhooks import Names, reached
+from simulation.webserver import ELSEWHERE, WebServer
 from system.gatewayconfig import written
 
 __all__ = ["Result", "Storm", "run"]
@@ -93,6 +96,8 @@ class Storm:
         if not cast.modem:  # which has timers of its own, and much to say
             self.world.leap, self.world.stride = 120.0, 8.0
         self.table = configuration(self.folder, draw, cast)
+        if cast.webhooks:
+            hooked(self.folder, self._draw("hooks"), self.table["accounts"])
         self.config = self.write_configuration()
         self.carriers = {
             name: Carrier(name, table["link"]["port"], self.world, self.network, self.books, self._draw(name),
@@ -107,6 +112,7 @@ class Storm:
             )
             for name in self.table["accounts"]
         }
+        self.webs = self._webservers()
         self.actors: dict[str, Any] = {**self.carriers, **self.applications}
         self.broker = Broker(self.world, self.books, self._draw("broker"))
         self.modem = Modem("sim1", "1234", self.world, self.books, begin.timestamp(), draw.randrange(1 << 30))
@@ -114,7 +120,7 @@ class Storm:
         for name, table in self.table["bearers"].items():
             self.books.rates[name] = [(0.0, table["rate"])]
         count = max(12, int(days * draw.choice((10, 25, 50, 90))))
-        names = list(self.carriers), list(self.applications)
+        names = list(self.carriers), list(self.applications), list(self.webs)
         self.faults = (
             weather.drawn(self._draw("faults"), days * DAY, count, *names, cast) if faults is None else faults
         )
@@ -131,6 +137,22 @@ class Storm:
     def _draw(self, name: str) -> random.Random:
         return random.Random(f"{self.seed} {name}")
 
+    def _webservers(self) -> dict[str, WebServer]:
+        """Of the accounts that have a webhook; some of them receive nothing by SMPP then."""
+        draw, wrong = self._draw("webs"), self.books.violation
+        self.network.names = names = Names(wrong, self.books.happened, draw)
+        found = {}
+        for name, account in self.table["accounts"].items():
+            if "webhook" in account:
+                at = urlsplit(account["webhook"])
+                owner = self.applications[name]
+                owner.bind_as = draw.choice((wire.BIND_TX, wire.BIND_TX, wire.BIND_TRX))
+                if owner.bind_as == wire.BIND_TX:
+                    self.books.by_post.add(name)
+                found[name] = WebServer(owner, str(at.hostname), at.port or 0, names, draw, wrong)
+        self.network.services[ELSEWHERE] = lambda _: wrong("webhook", "a redirect was followed")
+        return found
+
     def write_configuration(self) -> Path:
         return written(self.folder, self.table)
 
@@ -143,7 +165,8 @@ class Storm:
         self.traffic.begin()
         free = lambda: 0 if world.now < self._full_until else 10**12  # noqa: E731
         clerks = self.clerks if self.cast.clerk else None
-        with seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session, clerks):
+        outside = seams(self.disk, self._draw("urandom"), free, self._line, self.broker.session, clerks)
+        with outside, reached(world):
             try:
                 self._start()
                 self.until(self.days * DAY)
@@ -226,7 +249,10 @@ class Storm:
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────
     def _strike(self, fault: Fault) -> None:
-        self.books.fault(fault.what)
+        if fault.what in COUNTED_LATER:
+            self.books.tell("FAULT", fault.what)
+        else:
+            self.books.fault(fault.what)
         EFFECTS[fault.what](self, fault)
 
     def at_work(self) -> None:
@@ -250,29 +276,6 @@ class Storm:
         self.at_work()
         self.disk.cut_at = self.disk.commits + commits
 
-    def refuse_once(self, commits: int) -> None:
-        """EIO at one COMMIT, from now on the so-manieth; what follows it may be on its way already."""
-        self.at_work()
-        self.disk.refuse_at = self.disk.commits + commits
-        self.sick(10.0)
-
-    def kill_clerk(self, commits: int, where: int) -> None:
-        """commits: from now. where: see disk.py; beyond that, at a moment that has to do with nothing."""
-        self.at_work()
-        if where > SAYING:
-            self.world.after(0.1 * self.random.random(), self.clerks.kill)
-        else:
-            self.disk.kill_at, self.disk.kill_where = self.disk.commits + commits, where
-
-    def no_clerk(self, lasts: float, why: str) -> None:
-        """Whoever writes dies, and no other can be had."""
-        thing = self.clerks if why == "none" else self.disk
-        setattr(thing, why, True)
-        self.at_work()
-        self.world.after(0.05, self.clerks.kill)
-        self.sick(lasts)
-        self.world.after(lasts, setattr, thing, why, False)
-
     def _serves(self) -> bool:
         return self.process is not None and self.process.ready
 
@@ -291,14 +294,6 @@ class Storm:
     def _must_have_stopped(self, process: Process) -> None:
         if process is self.process and not process.stopped and not self.disk.refuse:
             self.books.violation("stop", "the gateway did not stop within 300 s of SIGTERM")
-
-    def stall(self, seconds: float) -> None:
-        self.world.now += seconds
-        self.books.sick.append([self.world.now - seconds, self.world.now + 1])
-
-    def jump(self, seconds: float) -> None:
-        self.clock.base_ms += int(seconds * 1000)
-        self.books.jumped = True
 
     def sick(self, lasts: float) -> None:
         self.books.sick.append([self.world.now, self.world.now + lasts + 10])
@@ -356,12 +351,13 @@ class Storm:
         self._full_until = -1.0
         self.network.deaf.clear()
         self.network.slow.clear()
-        for actor in self.actors.values():
+        for actor in (*self.actors.values(), *self.webs.values()):
             actor.moods.clear()
             actor.read(True)
         for carrier in self.carriers.values():
             carrier.sluggish = 0.0
-            carrier.open_door(True)
+        for server in (*self.carriers.values(), *self.webs.values()):
+            server.open_door(True)
         for application in self.applications.values():
             if application.away:
                 application.vanish(False)

@@ -208,3 +208,41 @@ def test_what_was_asked_for_later_is_dropped_with_the_last_bind_and_read_again(t
             assert [int(receipt.id) for receipt in after.receipts] == [owed]
 
     asyncio.run(story())
+
+
+class Hook:
+    """As a webhook stands in the outbox: takes what comes while no bind is there."""
+
+    def __init__(self, outbox):
+        self.outbox = outbox
+        self.seen = []
+        outbox.attach("shop", self)
+
+    def room(self):
+        return 10 if self.outbox.alone("shop", self) else 0
+
+    def deliver(self, notes):
+        self.seen += [note.message.id for note in notes]
+        self.outbox.answered("shop", notes)
+
+
+def test_what_was_asked_for_later_goes_to_the_webhook_when_the_last_bind_has_gone(tmp_path):
+    """The storm's seed 46: nobody was told of it any more, for as long as the process lived."""
+
+    async def story():
+        async with door(tmp_path) as gw:
+            hook = Hook(gw.outbox)
+            asks = await gw.esme(status=S.ESME_RX_T_APPN)
+            other = await gw.esme(status=None)
+            owed = await gw.owe(4)
+            await until(lambda: gw.smpp._later)
+            other.close()
+            await until(lambda: gw.account.bound == 1)
+            assert hook.seen == []
+            asks.close()
+            await until(lambda: hook.seen == owed)
+            await gw.later(10)
+            assert hook.seen == owed
+            await until(lambda: not gw.owed())
+
+    asyncio.run(story())
