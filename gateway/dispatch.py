@@ -373,6 +373,7 @@ class Dispatcher:
     # ── links ────────────────────────────────────────────────────────────────────────────────────────────
     def closed(self, road: Road) -> None:
         """The link is down: what was staged never left, and may take another road."""
+        self._queue.unfed(road.name, road.fed())
         staged = road.unstage()
         if staged:
             self.outcomes.answered(road, [Unsent(segment, "link.down") for segment in staged])

@@ -89,6 +89,10 @@ class Lane:
         self.hunger: dict[str, int] = {}
         self.clock = 0.0
 
+    def owe(self, bearer: str, segments: int) -> None:
+        """So many that the floor had let go have come back."""
+        self.hunger[bearer] = min(max(0, self.hunger.get(bearer, 0)) + EACH * segments, 2 * OVERDUE)
+
     def add(self, flow: Flow, weight: Callable[[str], int]) -> None:
         account = flow.key[3]
         share = self.shares.get(account)

@@ -94,6 +94,7 @@ class Outcomes:
             assert not isinstance(outcome, Accepted)
             rank, code, text = self._judge(road, outcome)
             if rank == SLOW_DOWN:  # what stands ready is younger: it goes back too, behind what comes back
+                self._queue.unfed(road.name, road.fed())
                 answers.extend(Unsent(staged, "slow_down") for staged in road.unstage())
             if rank == DOUBT:
                 self.late.gave_up(segment, m, self._clock.now())

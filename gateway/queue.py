@@ -51,6 +51,7 @@ class ActiveQueue:
         self._asleep: list[tuple[int, int, Flow]] = []
         self._serial = 0
         self._slack: dict[str, int] = {}
+        self._unfed: dict[str, set[int]] = {}
         self.count = 0
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,6 +111,13 @@ class ActiveQueue:
             self._ready += 1
             self.count += 1
             flow.lane.activate(flow)
+            for bearer, ids in self._unfed.items():
+                if m.id in ids:
+                    flow.lane.owe(bearer, m.parts)
+
+    def unfed(self, bearer: str, ids: set[int]) -> None:
+        """The floor had let these go, and they won't leave by this bearer now: once given back, it owes them again."""
+        self._unfed[bearer] = ids
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────
     def pop(

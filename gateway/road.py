@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import cast
 
 from drivers.bearer import Accepted, Bearer, Doubtful, Refused, Remedy, Segment, Unsent
 from drivers.sms.split import split
@@ -240,6 +241,10 @@ class Road:
         for kind in stayed:
             self.behind[kind] += len(out)
         return out
+
+    def fed(self) -> set[int]:
+        """Ids of what stands ready by its lane's floor."""
+        return {segment.id for segment in self.staged[0] if cast("Message", segment.context).kind}
 
     def unstage(self) -> list[Segment]:
         """All that was staged, and will not leave by this road now."""

@@ -96,3 +96,46 @@ def test_nor_what_stands_aside(tmp_path):
             assert Kind.TRANSACTIONAL in [kind for _, kind in left[:40]]
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("why", ["silent", "too busy"])
+def test_a_turn_that_could_not_leave_comes_again(tmp_path, why):
+    """It stood ready when the carrier stopped answering: it is owed yet, and no whole twentieth later."""
+
+    async def story():
+        async with core(tmp_path, road={"rate": 1000, "window": 0}) as gw:
+            road = gw.dispatcher.roads["a"]
+            await gw.submit(gw.sms())
+            await gw.submit(*(gw.sms(kind=Kind.OTP, to=f"+336{n:08d}") for n in range(60)))
+
+            async def next_one(window):
+                """Whoever is taken; `window` is what the carrier lets through when that is written."""
+                gw.a.window = 1
+                gw.clock.pass_(0.1)
+                gw.dispatcher.pump(road)
+                gw.a.window = window
+                await gw.settled()
+
+            for _ in range(60):
+                await next_one(0)
+                if road.fed():
+                    break
+                gw.a.window = 1
+                gw.dispatcher.pump(road)
+                if why == "silent" or len(gw.a.seen) < 19:
+                    gw.a.accept()
+            assert road.fed()
+            if why == "silent":
+                gw.dispatcher.closed(road)
+            else:
+                gw.a.refuse(Remedy.SLOW_DOWN)
+            await gw.settled()
+            assert not road.staged_count
+            gw.clock.pass_(60)
+            before = len(gw.a.seen)
+            for _ in range(2):
+                await next_one(1)
+                gw.a.accept()
+            assert Kind.TRANSACTIONAL in [s.context.kind for s in gw.a.seen[before:]]
+
+    asyncio.run(story())

@@ -70,5 +70,5 @@ def test_a_message_moves_by_the_table_and_says_what_it_left():
     assert m.advance(Cause.ADMIT) == (m, State.NEW, Cause.ADMIT)
     assert repr(m) == "Message(1, QUEUED)"
     with pytest.raises(WrongCause):
-        m.advance(Cause.ACCEPT)
+        m.advance(Cause.RETRY)
     assert m.state is State.QUEUED

@@ -83,16 +83,12 @@ def _first(books: Books, ask: Ask, passed: Left) -> None:
 
 
 def _fed(books: Books, ask: Ask, passed: Left, last: int) -> None:
-    """The longest run of OTPs with nobody of its lane among them. last: the segments of what left of it before.
-
-    Those that the carrier never answered aren't counted: behind them the window was full, and what stood ready for it,
-    a lane's turn among them, went back.
-    """
+    """The longest run of OTPs with nobody of its lane among them. last: the segments of what left of it before."""
     run = 0
-    for _, other, attempt in passed:
+    for _, other, _ in passed:
         if other.kind == ask.kind:
             run, last = 0, other.parts
-        run += other.kind == "OTP" and attempt.status is not None
+        run += other.kind == "OTP"
         if run > EACH * last + HUNGER:
             books.violation(
                 "lanes", f"{ask} waited from {ask.accepted_at:.3f} on, and {run} OTPs passed its lane"

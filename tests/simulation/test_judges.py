@@ -113,15 +113,6 @@ def test_who_passes_whom(books, waits, passes, count, wrong):
     assert found(books)[:1] == wrong
 
 
-@pytest.mark.parametrize(("status", "wrong"), [(0, ["lanes"]), (None, [])])
-def test_what_a_carrier_never_answered_took_nobodys_turn(books, status, wrong):
-    taken(books, "M0", 0.0, left=1000.0)
-    for n in range(1, EACH + HUNGER + 2):
-        taken(books, f"M{n}", n, kind="OTP", left=n + 0.1).attempts[0].status = 0 if n % 20 else status
-    judge_lanes(books, lambda begin, end: False)
-    assert found(books)[:1] == wrong
-
-
 @pytest.mark.parametrize(("parts", "count", "wrong"), [(1, EACH + HUNGER, []), (1, EACH + HUNGER + 1, ["lanes"]),
                                                        (2, EACH + HUNGER + 1, []), (2, 2 * EACH + HUNGER + 1, ["lanes"])])  # fmt: skip
 @pytest.mark.parametrize("rate", [5.0, 50.0])
