@@ -225,6 +225,7 @@ def test_low_disk_and_drain_close_the_door(tmp_path, free_port):
             app.drained, app.lookout.low = "", "10 MB free"
             esme.submit()
             assert (await esme.answered(2))[1][1] == 0x14
+            assert "10 MB" not in app._closed()[1]  # our folders are no application's business
             esme.close()
 
     asyncio.run(story())
