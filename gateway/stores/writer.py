@@ -125,9 +125,11 @@ class GroupWriter:
         return unit.future
 
     async def flush(self) -> None:
-        """Wait until everything written so far is durable; what is written meanwhile is not waited for."""
+        """Wait until everything written so far is durable, and announced; what is written meanwhile is not waited for."""
         if self._pending or self._under_way:
             await self.write(self.unit())
+        else:  # the last to have been written may stand before their futures' callbacks
+            await asyncio.sleep(0)
 
     async def checkpoint(self) -> bool:
         """Empty the WAL into the file, between two transactions; whether a reader's snapshot was in the way.

@@ -155,3 +155,29 @@ def test_one_that_cannot_be_hastened_leaves_when_it_is_due(tmp_path):
             assert await goes_on(gw) == 1
 
     asyncio.run(story())
+
+
+def test_who_asks_between_a_commit_and_its_announcement_waits_and_does_not_spin(tmp_path, monkeypatch):
+    """Nothing is under way then, and the message is still said to be moving: the callbacks have not run yet."""
+
+    async def story():
+        async with core(tmp_path) as gw:
+            m = await one_waiting(gw, "memory")
+            writer, asked, rounds = gw.store._writer, [], iter(range(1000))
+            settled, flush = writer._settled, gw.store.flush
+
+            def told(verdict):
+                asked.append(asyncio.ensure_future(gw.desk.waiting([m.id])))  # stands before the callbacks
+                settled(verdict)
+
+            async def counted():
+                next(rounds)  # StopIteration: it would go round for ever, and the loop with it
+                await flush()
+
+            monkeypatch.setattr(writer, "_settled", told)
+            monkeypatch.setattr(gw.store, "flush", counted)
+            await gw.desk.hold([m], "by an operator")
+            assert [list(await one) for one in asked] == [[m.id]] * len(asked)
+            assert asked
+
+    asyncio.run(story())

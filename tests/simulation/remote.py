@@ -112,6 +112,8 @@ class Remote:
         self.broker = storm.broker
         self.requests: dict[str, Request] = {}
         self.calm = False
+        self.held: list[dict[str, str]] = []
+        """All that was ever held: a command that comes twice is done twice, be it behind its release."""
         self.standing = Standing(storm.books, self.broker)
         self.unclaimed: list[tuple[float, str, dict[str, Any]]] = []
         self.anonymous: Counter[str] = Counter()
@@ -194,6 +196,7 @@ class Remote:
     def _hold(self, flow: dict[str, str], lasts: float) -> None:
         self._excuse(lasts)
         self.storm.operator.held.append(flow)
+        self.held.append(flow)
         self._order("queue.hold", {**flow, "reason": "storm"})
         self.storm.world.after(lasts, self._undo, "queue.release", flow, 0)
 

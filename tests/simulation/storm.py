@@ -363,6 +363,7 @@ class Storm:
                 application.vanish(False)
         self.broker.calm()
         self.remote.calm = True
+        self.operator.held += self.remote.held
         for flow in list(self.operator.held):
             self.operator.release(flow)
         self.operator._until_heard("drain", {"off": True})
