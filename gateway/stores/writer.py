@@ -125,7 +125,7 @@ class GroupWriter:
         return unit.future
 
     async def flush(self) -> None:
-        """Wait until everything written so far is durable, and announced; what is written meanwhile is not waited for."""
+        """Wait until everything written so far is durable and announced; what comes meanwhile is not waited for."""
         if self._pending or self._under_way:
             await self.write(self.unit())
         else:  # the last to have been written may stand before their futures' callbacks
