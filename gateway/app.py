@@ -374,7 +374,10 @@ class App:
         if self.drained:
             return answers.SYSTEM_ERROR, f"the gateway takes nothing new ({self.drained})"
         if self.lookout.low:
-            return answers.QUEUE_FULL, "the gateway's disk is nearly full: submit again later"  # where, is not theirs
+            return (
+                answers.QUEUE_FULL,
+                "the gateway's disk is nearly full: submit again later",
+            )  # where, is not theirs
         return None
 
     def _weight(self, account: str) -> int:
