@@ -59,7 +59,7 @@ def test_gammu_smsd(tmp_path):
         modem.handset(HANDSET, "STOP")
         wait_until(lambda: "STOP" in smsd.received().values(), 15, smsd.log)
         assert len(smsd.sent()) == 1
-        assert modem.stored("SM") == modem.stored("ME") == 0
+        wait_until(lambda: modem.stored("SM") == modem.stored("ME") == 0, 15, smsd.log)
     assert modem.modem.state.card.tries == [(PIN, True)]
 
 
