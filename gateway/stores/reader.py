@@ -77,7 +77,8 @@ class Reader:
         for message_id, part in parts:
             message = messages.get(message_id)
             if message is not None:
-                found.append((message, part if message.part_states is not None else -1))
+                whole = part < 0 or message.part_states is None  # as rows.late_row writes it
+                found.append((message, -1 if whole else part))
         return found
 
     def claim_orphans(self, bearer: str, keys: Sequence[str]) -> list[Orphan]:
