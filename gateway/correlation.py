@@ -1,8 +1,9 @@
 """Which message a carrier's id means: the newest in memory, the rest in the store.
 
 Two generations of a dictionary: the young one becomes the old one when it is full or a minute old, and the
-old one is dropped, a second later. So memory is bounded, nothing is timed one by one, and a message stays known for a while
-after its verdict, which is how a second receipt is seen to be one. What was repeated has generations of its own.
+old one is dropped, a second later. So memory is bounded, nothing is timed one by one, and a message stays known
+for a while after its verdict, which is how a second receipt is seen to be one. What was repeated has generations
+of its own.
 Of what was dropped the digests stay, eight octets each: enough to see that a receipt is no news.
 """
 

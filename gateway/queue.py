@@ -118,7 +118,7 @@ class ActiveQueue:
 
     def unfed(self, bearer: str, ids: set[int]) -> None:
         """The floor had let these go, and they won't leave by this bearer now: once given back, it owes them again."""
-        if ids:  # who is told twice that it is too busy must not forget those that are still on their way back
+        if ids:  # else others may still be on their way back
             self._unfed[bearer] = ids
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────
