@@ -356,26 +356,6 @@ def test_what_was_told_unknown_is_corrected_by_its_receipt(tmp_path, text, state
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("keys", [["x1"], ["17", "x1"]])
-def test_a_text_that_left_in_one_piece_is_known_by_its_id_after_a_restart_too(tmp_path, keys):
-    """The store gives it its parts, of which none has left by itself."""
-
-    async def story():
-        clock = Clock()
-        async with core(tmp_path, clock=clock, on_doubt="stop", road={"takes_whole": True}) as gw:
-            m, (segment,) = await doubted(gw, text=LONG)
-            gw.a.accept_late(segment, ids=["X1"])
-            await gw.settled()
-            assert gw.state(m) is State.UNKNOWN
-        async with core(tmp_path, clock=clock, on_doubt="stop", road={"takes_whole": True}) as gw:
-            gw.a.receipt(keys[0], keys=keys)
-            await gw.settled()
-            assert (gw.state(m), gw.receipts.orphans) == (State.DELIVERED, 0)
-            assert not gw.mismatches
-
-    asyncio.run(story())
-
-
 def test_a_late_refusal_of_what_was_told_unknown_changes_nothing(tmp_path):
     async def story():
         async with core(tmp_path, on_doubt="stop") as gw:
