@@ -1,8 +1,9 @@
 """Which message a carrier's id means: the newest in memory, the rest in the store.
 
 Two generations of a dictionary: the young one becomes the old one when it is full or a minute old, and the
-old one is dropped. So memory is bounded, nothing is timed one by one, and a message stays known for a while
-after its verdict, which is how a second receipt is seen to be one. What was repeated has generations of its own.
+old one is dropped, a second later. So memory is bounded, nothing is timed one by one, and a message stays known
+for a while after its verdict, which is how a second receipt is seen to be one. What was repeated has generations
+of its own.
 Of what was dropped the digests stay, eight octets each: enough to see that a receipt is no news.
 """
 
@@ -46,6 +47,7 @@ class Correlation:
     __slots__ = (
         "_born",
         "_forgotten",
+        "_leaving",
         "_old",
         "_repeated",
         "_repeated_before",
@@ -60,6 +62,7 @@ class Correlation:
         self.at_hand: Callable[[int], Message | None] = lambda _: None
         self._young: dict[str, Found] = {}
         self._old: dict[str, Found] = {}
+        self._leaving: dict[str, Found] = {}
         self._settled: dict[str, Found] = {}
         self._settled_until = 0.0
         self._repeated: dict[str, Found] = {}
@@ -85,6 +88,8 @@ class Correlation:
         found = self._young.get(name) or self._old.get(name) or self._settled.get(name)
         if found is None:
             found = self._repeated.get(name) or self._repeated_before.get(name)
+        if found is None and (found := self._leaving.get(name)) is not None:
+            self._young[name] = found
         if found is not None and is_settled(*found):
             self._repeated[name] = (
                 found  # its receipt is repeated: it stays known for as long as that goes on
@@ -127,16 +132,20 @@ class Correlation:
 
         doubts: messages wait for a receipt that only their number will name. Until they are settled nothing is
         forgotten for its age: a receipt that is repeated must not be taken for theirs. behind: nor while the store
-        is: a message that was forgotten would be read there as it was before its receipt.
+        is: a message that was forgotten would be read there as it was before its receipt. For the same reason the
+        old generation leaves a call later: what was written when it was found in there is durable then, or behind.
         """
         stays = doubts or behind
+        if self._leaving and not behind:
+            self._drop(self._leaving, now)
+            self._leaving = {}
         aged = not stays and now - self._born > 60.0
         if len(self._young) >= GENERATION or (self._young and aged):
-            self._drop(self._old, now)
+            self._leave(now)
             self._old, self._young = self._young, {}
             self._born = now
         elif self._old and aged:
-            self._drop(self._old, now)
+            self._leave(now)
             self._old = {}
         if self._settled and not behind and now > self._settled_until:
             self._drop(self._settled, now)
@@ -145,6 +154,11 @@ class Correlation:
             self._drop(self._repeated_before, now)
             self._repeated_before, self._repeated = self._repeated, {}
             self._repeated_born = now
+
+    def _leave(self, now: float) -> None:
+        if self._leaving:  # one after another is full: memory is bounded, whatever the store does
+            self._drop(self._leaving, now)
+        self._leaving = self._old
 
     def _drop(self, generation: Collection[str], now: float) -> None:
         forgotten = self._forgotten
@@ -156,7 +170,7 @@ class Correlation:
             forgotten.popleft()
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._young) + len(self._old) + len(self._leaving)
 
 
 def _digests(names: Collection[str]) -> bytes:

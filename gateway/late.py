@@ -109,7 +109,7 @@ class LateAnswers:
                     in_time.append(outcome)
                 elif type(outcome) is Accepted and m.state is State.UNKNOWN:
                     used = True
-                    if m.parts == 1:  # the row of a part tells of its id itself
+                    if segment.part < 0:  # the row of a part tells of its id itself
                         heard.state = State.UNKNOWN
                     self._make_known(road, outcome, m, now_ms, changes)
                 elif type(outcome) is Accepted:

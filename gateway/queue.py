@@ -113,11 +113,13 @@ class ActiveQueue:
             flow.lane.activate(flow)
             for bearer, ids in self._unfed.items():
                 if m.id in ids:
+                    ids.discard(m.id)
                     flow.lane.owe(bearer, m.parts)
 
     def unfed(self, bearer: str, ids: set[int]) -> None:
         """The floor had let these go, and they won't leave by this bearer now: once given back, it owes them again."""
-        self._unfed[bearer] = ids
+        if ids:  # else others may still be on their way back
+            self._unfed[bearer] = ids
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────
     def pop(

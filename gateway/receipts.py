@@ -272,7 +272,8 @@ class Receipts:
         message, part = fitting[0]
         if part >= 0:
             message = self._correlation.the_one(bearer, message)
-        carrier_id = message.part_states[part].carrier_id if message.part_states else message.carrier_id
+        parts = message.part_states if part >= 0 else None  # a text that left in one piece has its own id
+        carrier_id = parts[part].carrier_id if parts else message.carrier_id
         receipt.matched = next(
             (i for i, key in enumerate(receipt.keys) if key == carrier_id.lower().lstrip("0x")), 0
         )

@@ -30,7 +30,7 @@ _AWAITING = (
     f" WHERE {_ID} IN ({{}}) AND state IN (1, 7) AND carrier_id IS NOT NULL AND bearer=?"
 )
 _AWAITING_PART = (
-    "SELECT message, part FROM attempt"
+    "SELECT message, part, carrier_id, sent_at FROM attempt"
     f" WHERE {_ID} IN ({{}}) AND state IN (1, 7) AND carrier_id IS NOT NULL AND bearer=?"
 )
 _ORPHANS = (
@@ -74,10 +74,16 @@ class Reader:
         found = [(self._message(row), -1) for row in awaiting]
         parts = self._reader.execute(_AWAITING_PART.format(marks), arguments).fetchall()
         messages = self._many([row[0] for row in parts]) if parts else {}
-        for message_id, part in parts:
+        for message_id, part, carrier_id, sent_at in parts:
             message = messages.get(message_id)
-            if message is not None:
-                found.append((message, part if message.part_states is not None else -1))
+            if message is None:
+                continue
+            if part >= 0 and message.part_states is not None:
+                found.append((message, part))
+            elif all(known.id != message_id for known, _ in found):
+                if part < 0:  # an answer that came late (rows.late_row): its message has no id of its own
+                    message.carrier_id, message.sent_at = carrier_id, sent_at
+                found.append((message, -1))
         return found
 
     def claim_orphans(self, bearer: str, keys: Sequence[str]) -> list[Orphan]:

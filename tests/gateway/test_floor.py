@@ -98,7 +98,7 @@ def test_nor_what_stands_aside(tmp_path):
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("why", ["silent", "too busy"])
+@pytest.mark.parametrize("why", ["silent", "too busy", "too busy, and gone"])
 def test_a_turn_that_could_not_leave_comes_again(tmp_path, why):
     """It stood ready when the carrier stopped answering: it is owed yet, and no whole twentieth later."""
 
@@ -129,6 +129,8 @@ def test_a_turn_that_could_not_leave_comes_again(tmp_path, why):
                 gw.dispatcher.closed(road)
             else:
                 gw.a.refuse(Remedy.SLOW_DOWN)
+                if why == "too busy, and gone":
+                    gw.dispatcher.closed(road)
             await gw.settled()
             assert not road.staged_count
             gw.clock.pass_(60)

@@ -365,3 +365,30 @@ def test_a_receipt_that_is_repeated_while_the_disk_hangs_is_a_duplicate_however_
             assert not gw.mismatches
 
     asyncio.run(story())
+
+
+def test_nor_is_it_read_there_when_the_disk_begins_to_hang_as_its_message_grows_old(tmp_path, monkeypatch):
+    """The store is not behind yet, but what the receipt changed is not durable."""
+    answers = threading.Event()
+    commit = Transactions.commit
+    monkeypatch.setattr(Transactions, "commit", lambda *args: answers.wait(10) and commit(*args))
+
+    async def story():
+        async with core(tmp_path) as gw:
+            answers.set()
+            m, (carrier_id,) = await sent(gw)
+            await gw.sweeper.turn()
+            gw.clock.pass_(61)
+            answers.clear()
+            gw.a.receipt(carrier_id)
+            await gw.sweeper.turn()
+            monkeypatch.setattr(sweeper, "BEHIND", 0.0)  # a second later
+            await asyncio.sleep(0.01)
+            await gw.sweeper.turn()
+            gw.a.receipt(carrier_id)
+            answers.set()
+            await gw.settled()
+            assert (gw.state(m), gw.receipts.duplicates, len(gw.owed())) == (State.DELIVERED, 1, 1)
+            assert not gw.mismatches
+
+    asyncio.run(story())

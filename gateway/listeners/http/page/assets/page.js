@@ -20,7 +20,8 @@
     waiting.delete(id);
     delete part.dataset.still;
     if (part.innerHTML === html) return;
-    const focused = part.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    const active = document.activeElement;  // the part itself, where a link to it led or a click, stays as it is
+    const focused = active !== part && part.contains(active) ? nameOf(active) : null;
     const fresh = document.createElement("template");
     fresh.innerHTML = html;  // the gateway's own markup: it has escaped what others wrote
     const again = focused && [...fresh.content.querySelectorAll("a, summary, button")].find((e) => nameOf(e) === focused);

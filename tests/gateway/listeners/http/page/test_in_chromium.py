@@ -265,6 +265,16 @@ def test_who_walks_through_the_messages_is_not_left_behind(stage, opened):
     assert tab.value("'still' in document.getElementById('messages').dataset") is False
 
 
+def test_the_messages_go_on_for_who_was_led_to_them(stage, opened):
+    """The part has the focus then, as after a click anywhere in it, and no row that could go away."""
+    tab = opened()
+    tab.value("document.getElementById('messages').focus()")
+    row = tab.value("document.querySelector('#messages a').getAttribute('href')")
+    tab.until(f"!document.querySelector('#messages a[href=\"{row}\"]')")
+    assert tab.value(FOCUSED) == "messages"
+    assert tab.value("'still' in document.getElementById('messages').dataset") is False
+
+
 def test_who_stands_on_what_goes_away_stays_in_its_part(stage, opened):
     tab = opened(OPERATOR)
     tab.value("document.querySelector('#flow summary').focus()")
