@@ -373,11 +373,8 @@ class App:
             return answers.SYSTEM_ERROR, "the gateway is shutting down: bind again in a moment"
         if self.drained:
             return answers.SYSTEM_ERROR, f"the gateway takes nothing new ({self.drained})"
-        if self.lookout.low:
-            return (
-                answers.QUEUE_FULL,
-                "the gateway's disk is nearly full: submit again later",
-            )  # where, is not theirs
+        if self.lookout.low:  # which folder, is no application's business
+            return answers.QUEUE_FULL, "the gateway's disk is nearly full: submit again later"
         return None
 
     def _weight(self, account: str) -> int:
