@@ -4,27 +4,11 @@ import asyncio
 
 import pytest
 from core import Clock, core
+from lating import LONG, doubted, late_rows
 
 from drivers.bearer import MessageState, Remedy
 from gateway.lifecycle import State
 from gateway.outcomes import half_sent_of
-
-LONG = b"a" * 400
-
-
-async def doubted(gw, **fields):
-    """A message of which no segment was answered: it, and the segments."""
-    m = gw.sms(**fields)
-    await gw.submit(m)
-    given = list(gw.a.given)
-    gw.a.doubt()
-    await gw.settled()
-    return m, given
-
-
-def late_rows(gw, m):
-    sql = "SELECT part, try, carrier_id, error FROM attempt WHERE message=? AND part<=-2 ORDER BY part DESC"
-    return gw.store.read(sql, (m.id,))
 
 
 async def down(gw):

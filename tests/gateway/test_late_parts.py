@@ -4,26 +4,10 @@ import asyncio
 
 import pytest
 from core import core
+from lating import LONG, doubted, late_rows
 
 from drivers.bearer import Remedy
 from gateway.lifecycle import State
-
-LONG = b"a" * 400
-
-
-async def doubted(gw):
-    """A text of which no part was answered: it, and its segments."""
-    m = gw.sms(text=LONG)
-    await gw.submit(m)
-    given = list(gw.a.given)
-    gw.a.doubt()
-    await gw.settled()
-    return m, given
-
-
-def late_rows(gw, m):
-    sql = "SELECT part, try, carrier_id, error FROM attempt WHERE message=? AND part<=-2 ORDER BY part DESC"
-    return gw.store.read(sql, (m.id,))
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -80,7 +64,7 @@ def test_a_part_that_is_answered_late_while_the_others_are_on_the_wire(tmp_path,
 def test_the_part_that_was_refused_late_is_sent_again_alone(tmp_path):
     async def story():
         async with core(tmp_path, on_doubt="wait") as gw:
-            m, (one, two, three) = await doubted(gw)
+            m, (one, two, three) = await doubted(gw, text=LONG)
             gw.a.refuse_late(two, remedy=Remedy.RETRY)
             await gw.passes(60)
             assert (gw.state(m), len(gw.a.seen)) == (State.INFLIGHT, 3)  # the others are in doubt still
@@ -98,7 +82,7 @@ def test_the_part_that_was_refused_late_is_sent_again_alone(tmp_path):
 def test_a_part_that_is_refused_for_good_ends_the_text(tmp_path):
     async def story():
         async with core(tmp_path, on_doubt="wait") as gw:
-            m, (_, two, _) = await doubted(gw)
+            m, (_, two, _) = await doubted(gw, text=LONG)
             gw.a.refuse_late(two, remedy=Remedy.GIVE_UP)
             await gw.settled()
             assert (gw.state(m), len(gw.doubts), gw.outcomes.long) == (State.REJECTED, 0, {})
@@ -111,7 +95,7 @@ def test_a_part_whose_receipts_were_matched_by_number_is_left_to_them(tmp_path):
 
     async def story():
         async with core(tmp_path, on_doubt="wait") as gw:
-            m, (one, two, three) = await doubted(gw)
+            m, (one, two, three) = await doubted(gw, text=LONG)
             gw.a.receipt("x2")  # taken for the first part's
             await gw.settled()
             gw.a.accept_late(one, two, three, ids=["x1", "x2", "x3"])

@@ -4,21 +4,10 @@ import asyncio
 
 import pytest
 from core import Clock, core
+from lating import LONG, doubted
 
 from drivers.bearer import MessageState
 from gateway.lifecycle import State
-
-LONG = b"a" * 400
-
-
-async def doubted(gw, **fields):
-    """A message of which no segment was answered: it, and the segments."""
-    m = gw.sms(**fields)
-    await gw.submit(m)
-    given = list(gw.a.given)
-    gw.a.doubt()
-    await gw.settled()
-    return m, given
 
 
 @pytest.mark.parametrize("keys", [["ab1"], ["17", "ab1"]])
