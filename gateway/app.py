@@ -374,7 +374,7 @@ class App:
         if self.drained:
             return answers.SYSTEM_ERROR, f"the gateway takes nothing new ({self.drained})"
         if self.lookout.low:  # which folder, is no application's business
-            return answers.QUEUE_FULL, "the gateway's disk is nearly full: submit again later"
+            return answers.QUEUE_FULL, "the disk is nearly full (store.min_free_disk): submit again later"
         return None
 
     def _weight(self, account: str) -> int:

@@ -20,7 +20,7 @@ from gateway.stores import files, rows
 from gateway.stores.reader import Reader
 from gateway.stores.rows import MESSAGE_COLUMNS
 from gateway.stores.scribe import Scribe
-from gateway.stores.store import Batches, Orphan, StoredPart
+from gateway.stores.store import Batches, Orphan, StoredPart, StoreUnavailable
 from gateway.stores.usage import usage_rows
 from gateway.stores.writer import GroupWriter, Unit
 
@@ -304,10 +304,14 @@ class SqliteStore(Reader):
     async def scrub(self) -> None:
         """Truncate the WAL, so that wiped text is gone from it too (deleted content is zeroed in the pages).
 
-        A reader that holds an old snapshot puts it off: `wiped` stays true, and the next call tries again.
+        A reader that holds an old snapshot puts it off, and so does a disk that refuses, or a clerk that can't open
+        the file: `wiped` stays true, and the next call tries again.
         """
         self.wiped = False
-        self.wiped = await self._writer.checkpoint() or self.wiped
+        try:
+            self.wiped = await self._writer.checkpoint() or self.wiped
+        except StoreUnavailable:  # who writes says so
+            self.wiped = True
 
     async def backup(self, target: Path, key: bytes = b"") -> None:
         """A consistent copy while running. key: the opt-outs' (store.hmac_key_file), which travels in the copy."""

@@ -10,6 +10,7 @@ from records import field_names
 from gateway.lifecycle import Cause, State
 from gateway.model import Kind, Note, NoteKind, Part
 from gateway.stores import rows
+from gateway.stores.transactions import Transactions
 
 FLOW = ("all", Kind.TRANSACTIONAL, 0, "shop", "")
 START = (0, 0)
@@ -242,6 +243,22 @@ def test_scrubbing_is_put_off_while_somebody_reads(tmp_path):
             await store.scrub()
             assert store.wiped
             store._reader.execute("COMMIT")
+            await store.scrub()
+            assert not store.wiped
+
+    run(main())
+
+
+def test_or_while_the_disk_refuses(tmp_path, monkeypatch):
+    """Nor is it forgotten that a text is in the WAL yet."""
+
+    async def main():
+        async with opened(tmp_path / "s.db") as store:
+            await store.admit([message(1)])
+            with monkeypatch.context() as patch:
+                patch.setattr(Transactions, "checkpoint", lambda *_: ("disk I/O error", False))
+                await store.scrub()
+            assert store.wiped
             await store.scrub()
             assert not store.wiped
 
