@@ -152,6 +152,7 @@ class Child:
         self._status = 0
         self._room = draw.choice((1 << 20, 1 << 20, 3000))
         self._busy = True
+        self._in_hand: tuple[Any, ...] | None = None
         self.dead = False
         world.after(0.02 + 0.05 * draw.random(), self._go_on)  # until it has been started
 
@@ -202,6 +203,7 @@ class Child:
         self._end.look()
         if asked is not None:
             self._busy = True
+            self._in_hand = asked
             self._world.after(self._disk.takes(), self._do, asked)
         elif self._over:
             self._leave()
@@ -213,6 +215,7 @@ class Child:
     def _do(self, asked: tuple[Any, ...]) -> None:
         if self.dead:
             return
+        self._in_hand = None
         octets = self._answered(asked)
         if octets is None:
             return
@@ -259,7 +262,8 @@ class Child:
             1 << 30 if finishes and self._draw.random() < 0.7 else self._draw.randrange(2) if finishes else 0
         )
         cut, self._disk.cut_at = self._disk.cut_at, 0
-        while most and not self.dead and (asked := self._next()) is not None:
+        while most and not self.dead and (asked := self._in_hand or self._next()) is not None:
+            self._in_hand = None
             self._happens("clerk.finishes_alone")
             self._answered(asked)
             most -= 1
