@@ -11,9 +11,12 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from itertools import count, islice
 
 from simulation.children import Outcome, in_child, in_children
 from simulation.mistakes import MISTAKES
+from simulation.shape import Cast
 from simulation.shrink import shrunk
 
 __all__ = ["main"]
@@ -62,9 +65,15 @@ def _digests(given: argparse.Namespace) -> int:
     return 0
 
 
+def _concerned(given: argparse.Namespace) -> Iterator[int]:
+    """The seeds from the first on; with a mistake, those in whose cast it could matter."""
+    among = MISTAKES[given.mistake].among if given.mistake else ""
+    return (seed for seed in count(given.first) if not among or getattr(Cast.of(seed), among))
+
+
 def _many(given: argparse.Namespace) -> int:
     began = time.monotonic()
-    seeds = range(given.first, given.first + given.seeds)
+    seeds = islice(_concerned(given), given.seeds)
     happened: Counter[str] = Counter()
     days = cpu = 0.0
     done = asked = sent = lives = 0
@@ -85,8 +94,8 @@ def _many(given: argparse.Namespace) -> int:
         if given.seconds and time.monotonic() - began > given.seconds:
             break
     print(f"\n{'fault':<28}{'times':>9}")
-    for name, count in sorted(happened.items()):
-        print(f"{name:<28}{count:>9}")
+    for name, times in sorted(happened.items()):
+        print(f"{name:<28}{times:>9}")
     rate = f"{days / cpu * 60:.0f}" if cpu else "?"
     print(f"\n{done} seeds, {days:.0f} simulated days ({rate} per minute of a core), {lives} lives of the gateway,"
           f" {asked} messages asked, {sent} segments sent: {len(failed)} seeds with violations")  # fmt: skip

@@ -1,6 +1,7 @@
 """Mistakes to plant, one at a time: each is what a tired programmer could have written. The storm must find them.
 
-within: how many seeds, from the first on, it may take (--days 0.25); docs/reliability.md has how many it took.
+within: how many seeds, from the first on, it may take (--days 0.25); docs/reliability.md has how many it took. among: only
+those of them count that have this in their cast.
 """
 
 from __future__ import annotations
@@ -44,11 +45,14 @@ class Mistake(NamedTuple):
     what: str
     plant: Callable[[], None]
     within: int
+    among: str
 
 
-def mistake(what: str, within: int = 40) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def mistake(
+    what: str, within: int = 40, among: str = ""
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
     def keep(plant: Callable[[], None]) -> Callable[[], None]:
-        MISTAKES[plant.__name__] = Mistake(what, plant, within)
+        MISTAKES[plant.__name__] = Mistake(what, plant, within, among)
         return plant
 
     return keep

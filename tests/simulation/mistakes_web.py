@@ -1,4 +1,4 @@
-"""Mistakes to plant in what webhooks are told. A quarter of the seeds has any: hence within."""
+"""Mistakes to plant in what webhooks are told. Only seeds that have any count."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from gateway.webhooks import Webhooks, _Hook
 
 __all__: list[str] = []
 
-WITHIN = 80
 
-
-@mistake("what is posted to a webhook is forgotten before it has answered", within=WITHIN)
+@mistake("what is posted to a webhook is forgotten before it has answered", within=40, among="webhooks")
 def forgets_before_the_answer() -> None:
     def make(deliver: Any) -> Any:
         def hasty(self: Any, notes: Any) -> None:
@@ -29,12 +27,12 @@ def forgets_before_the_answer() -> None:
     wrap(_Hook, "deliver", make)
 
 
-@mistake("whatever a webhook answers, 500 too, it was told", within=WITHIN)
+@mistake("whatever a webhook answers, 500 too, it was told", within=40, among="webhooks")
 def any_answer_will_do() -> None:
     wrap(_Hook, "_post", lambda post: _saying(post, lambda failed: "" if "it answered" in failed else failed))
 
 
-@mistake("a webhook that does not answer in time was told", within=WITHIN)
+@mistake("a webhook that does not answer in time was told", within=40, among="webhooks")
 def silence_is_consent() -> None:
     wrap(_Hook, "_post", lambda post: _saying(post, lambda failed: "" if "within" in failed else failed))
 
@@ -46,7 +44,7 @@ def _saying(post: Any, changed: Any) -> Any:
     return posted
 
 
-@mistake("a stop takes what is being posted for told", within=2 * WITHIN)
+@mistake("a stop takes what is being posted for told", within=160, among="webhooks")
 def loses_what_is_under_way() -> None:
     def make(stop: Any) -> Any:
         async def stopped(self: Any) -> None:
@@ -59,7 +57,7 @@ def loses_what_is_under_way() -> None:
     wrap(_Hook, "stop", make)
 
 
-@mistake("what a webhook refused goes to the end of its line", within=2 * WITHIN)
+@mistake("what a webhook refused goes to the end of its line", within=160, among="webhooks")
 def queues_up_again() -> None:
     def make(first_again: Any) -> Any:
         def last_again(self: Any, box: Any, notes: Any) -> None:
@@ -72,7 +70,7 @@ def queues_up_again() -> None:
     wrap(Outbox, "_first_again", make)
 
 
-@mistake("redirects of a webhook are followed", within=2 * WITHIN)
+@mistake("redirects of a webhook are followed", within=160, among="webhooks")
 def follows_redirects() -> None:
     def make(request: Any) -> Any:
         async def lenient(self: Any, *args: Any, **options: Any) -> Any:
@@ -83,7 +81,7 @@ def follows_redirects() -> None:
     wrap(aiohttp.ClientSession, "_request", make)
 
 
-@mistake("an answer of a webhook is read, and never let go", within=WITHIN)
+@mistake("an answer of a webhook is read, and never let go", within=40, among="webhooks")
 def keeps_answers() -> None:
     kept: list[Any] = []
 
@@ -114,12 +112,16 @@ class _Kept:
         await self.leave()
 
 
-@mistake("a webhook is posted to beside the binds that carry the account's notes", within=WITHIN)
+@mistake(
+    "a webhook is posted to beside the binds that carry the account's notes", within=40, among="webhooks"
+)
 def posts_beside_binds() -> None:
     Outbox.alone = lambda self, account, sink: True  # type: ignore[method-assign]
 
 
-@mistake("a webhook's secret is read once, and a reload changes its address only", within=2 * WITHIN)
+@mistake(
+    "a webhook's secret is read once, and a reload changes its address only", within=160, among="webhooks"
+)
 def keeps_the_old_secret() -> None:
     def make(apply: Any) -> Any:
         def partly(self: Any, url: str, secret: bytes) -> None:
@@ -130,13 +132,13 @@ def keeps_the_old_secret() -> None:
     wrap(_Hook, "apply", make)
 
 
-@mistake("a name may lead a webhook to any address", within=4 * WITHIN)
+@mistake("a name may lead a webhook to any address", within=320, among="webhooks")
 def trusts_dns() -> None:
     gateway.webhooks.PublicResolver = aiohttp.ThreadedResolver  # type: ignore[attr-defined]
     assert PublicResolver
     assert Webhooks
 
 
-@mistake("a webhook that fails is posted to again at once", within=WITHIN)
+@mistake("a webhook that fails is posted to again at once", within=40, among="webhooks")
 def never_rests() -> None:
     gateway.webhooks.FIRST = 0.05

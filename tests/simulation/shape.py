@@ -34,6 +34,10 @@ class Cast(NamedTuple):
     webhooks: bool
 
     @classmethod
+    def of(cls, seed: int) -> Cast:
+        return cls.drawn(random.Random(f"{seed} cast"))
+
+    @classmethod
     def drawn(cls, draw: random.Random) -> Cast:
         return cls(*(draw.random() < share for share in (1 / 3, 1 / 4, 1 / 4, 2 / 3, 1 / 8, 1 / 4)))
 

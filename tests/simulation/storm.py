@@ -91,7 +91,7 @@ class Storm:
             self.disk.path, self.world, self.disk, self._draw("clerk"), self._serves, self.books.fault
         )
         draw = self._draw("shape")
-        self.cast = cast = Cast.drawn(self._draw("cast"))
+        self.cast = cast = Cast.of(seed)
         self.http = cast.http
         if not cast.modem:  # which has timers of its own, and much to say
             self.world.leap, self.world.stride = 120.0, 8.0
