@@ -69,7 +69,7 @@ fuzz: $(STAMP)  ## each tests/fuzz/fuzz_*.py for FUZZ_SECONDS (60)
 storm: $(STAMP)  ## the whole gateway in simulation, faults drawn from a seed: SEEDS=1000, or SEED=42 to replay one
 	@PYTHONPATH=tests PYTHONHASHSEED=0 $(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100)) $(ARGS)
 
-storm-mistakes: $(STAMP)  ## plants each mistake of tests/simulation/mistakes.py: the storm must find it (20 minutes)
+storm-mistakes: $(STAMP)  ## plants each mistake of tests/simulation/mistakes*.py: the storm must find it (an hour or so)
 	@STORM_MISTAKES=all $(PY) -m pytest tests/simulation -k mistake $(ARGS)
 
 storm-versions: $(STAMP)  ## SEEDS=40 the same in other interpreters: PYTHONS='/path/to/python3.12 …' (1 minute each)
